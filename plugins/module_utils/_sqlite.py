@@ -1,0 +1,462 @@
+# Copyright: (c) 2026, openwebui.postgres contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Reading a SQLite file without changing a byte of it, of its write-ahead log, or of the folder around it.
+
+Note that this module_utils is private to the collection. Its API can change at any time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import sqlite3
+import stat
+import struct
+import tempfile
+from contextlib import contextmanager
+from typing import Iterator, NamedTuple
+from urllib.parse import quote as url_quote
+
+from ansible_collections.openwebui.postgres.plugins.module_utils._openwebui import ESSENTIAL_TABLES
+from ansible_collections.openwebui.postgres.plugins.module_utils._problems import Refused, refuse
+
+try:
+    import fcntl
+except ImportError:  # there is no Open WebUI server to migrate where this is missing
+    fcntl = None
+
+MAGIC = b"SQLite format 3\x00"
+HEADER_SIZE = 100
+INTEGRITY_ERRORS_AT_MOST = 100
+
+# Where SQLite puts its locks, see "File Locking" in its documentation: pending, reserved, then 510 bytes for readers.
+_LOCK_START = 0x40000000
+_LOCK_LENGTH = 512
+_FLOCK = "hhqqi4x"
+
+
+class Holder(NamedTuple):
+    """A process that could write to the file. ``pid`` is None where the kernel does not tell (another host or namespace)."""
+
+    pid: int | None
+    command: str
+
+
+class Column(NamedTuple):
+    """A column as SQLite declares it, which need not be what it holds."""
+
+    name: str
+    declared: str
+    not_null: bool
+
+
+class ForeignKey(NamedTuple):
+    """A foreign key of the source. SQLite knows it by ``(table, id)``; Open WebUI never has it enforced."""
+
+    id: int
+    table: str
+    columns: tuple[str, ...]
+    parent: str
+    on_delete: str
+
+
+class Orphans(NamedTuple):
+    """How many rows of ``table`` refer, by one foreign key, to a row of ``parent`` that is not there."""
+
+    table: str
+    parent: str
+    column: str
+    rows: int
+    on_delete: str
+
+
+def quote(name: str) -> str:
+    """A name as an SQL identifier, whatever it holds (``user``, ``group`` and ``key`` are reserved words)."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def text(value: object) -> str:
+    """A value of SQLite's own catalogue as a string. Connections here hand out bytes, see :class:`Source`."""
+    return value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else str(value)
+
+
+class FileState(NamedTuple):
+    """What a look at the file and its companions tells, without SQLite."""
+
+    path: str
+    size: int
+    mtime_ns: int
+    header: bytes
+    wal_size: int
+    wal_mtime_ns: int
+    wal_header: bytes
+    has_shm: bool
+    hot_journal: bool
+
+    @property
+    def journal_mode(self) -> str:
+        """C(wal) or C(delete), as the file itself says; the other rollback modes are not recorded in a file."""
+        return "wal" if self.header[18:19] == b"\x02" else "delete"
+
+    @property
+    def fingerprint(self) -> str:
+        """A digest that differs whenever the content may differ. Costs nothing, whatever the size of the file.
+
+        In WAL mode a change may leave header and size as they were, so the time of the last change has to be part of it.
+        """
+        content = (self.size, self.mtime_ns, self.header.hex(), self.wal_size, self.wal_header.hex())
+        # A log that holds nothing comes and goes with every reader.
+        wal_time = self.wal_mtime_ns if self.wal_size else 0
+        return hashlib.sha256(repr((content, wal_time)).encode()).hexdigest()
+
+
+def _stamp(path: str) -> tuple[int, int]:
+    """Size and time of the last change; zeros for a file that is not there."""
+    try:
+        facts = os.stat(path)
+    except OSError:
+        return 0, 0
+    return facts.st_size, facts.st_mtime_ns
+
+
+def _read_start(path: str, length: int) -> bytes:
+    with open(path, "rb") as file:
+        return file.read(length)
+
+
+def look(path: str) -> FileState:
+    """Look at the file from outside.
+
+    :raises Refused: when it is not a SQLite file that can be read, saying what it is instead.
+    """
+    try:
+        facts = os.stat(path)
+    except FileNotFoundError:
+        raise refuse("source", f"{path}: there is no such file; check the data folder of Open WebUI") from None
+    except OSError as error:
+        raise refuse("source", f"{path}: cannot be reached ({error.strerror})") from None
+    if stat.S_ISDIR(facts.st_mode):
+        raise refuse("source", f"{path}: is a folder; name the file in it, usually webui.db")
+    if not stat.S_ISREG(facts.st_mode):
+        raise refuse("source", f"{path}: is not a regular file")
+    if facts.st_size == 0:
+        raise refuse("source", f"{path}: is empty (0 bytes); Open WebUI has not created its database here")
+    try:
+        header = _read_start(path, 4096)
+        wal_size, wal_mtime_ns = _stamp(path + "-wal")
+        wal_header = _read_start(path + "-wal", 32) if wal_size else b""
+        journal = _read_start(path + "-journal", 8) if os.path.exists(path + "-journal") else b""
+    except OSError as error:
+        raise refuse("source", f"{error.filename}: cannot be read ({error.strerror}); run as root or as its owner") from None
+    _demand_sqlite(path, header, facts.st_size)
+    return FileState(
+        path=path,
+        size=facts.st_size,
+        mtime_ns=facts.st_mtime_ns,
+        header=header[:HEADER_SIZE],
+        wal_size=wal_size,
+        wal_mtime_ns=wal_mtime_ns,
+        wal_header=wal_header,
+        has_shm=os.path.exists(path + "-shm"),
+        # A journal whose first bytes are zero has been committed (journal_mode=persist).
+        hot_journal=bool(journal.strip(b"\x00")),
+    )
+
+
+def _demand_sqlite(path: str, header: bytes, size: int) -> None:
+    if not header.startswith(MAGIC):
+        # An encrypted page has no runs of equal bytes and hardly any printable ones.
+        if size % 512 == 0 and len(set(header)) > 200:
+            raise refuse("source", f"{path}: looks encrypted (SQLCipher); decrypt it with Open WebUI's key first")
+        raise refuse("source", f"{path}: is not a SQLite database")
+    if len(header) < HEADER_SIZE:
+        raise refuse("source", f"{path}: is truncated, only {size} bytes are left; restore it from a backup")
+    page_size, = struct.unpack(">H", header[16:18])
+    page_size = 65536 if page_size == 1 else page_size
+    changes, pages = struct.unpack(">II", header[24:32])
+    valid_for, = struct.unpack(">I", header[92:96])
+    wal_may_hold_more = header[18:19] == b"\x02"
+    if changes == valid_for and pages * page_size > size and not wal_may_hold_more:
+        raise refuse(
+            "source",
+            f"{path}: is truncated, {pages * page_size} bytes by its own header but {size} on disk; restore it from a backup",
+        )
+
+
+def holders(path: str) -> list[Holder]:
+    """The other processes that have the file open for writing or hold a lock on it. To be asked before it is opened here.
+
+    Processes of other users are seen only by root. A lock is seen whoever holds it; an idle connection in a rollback
+    journal mode has none.
+    """
+    writers, readers = _open_in(path)
+    pid = _locked_by(path)
+    if pid is None or pid in readers or any(holder.pid == pid for holder in writers):
+        return writers
+    return [*writers, Holder(pid or None, "a process that cannot be seen from here")]
+
+
+def _open_in(path: str) -> tuple[list[Holder], set[int]]:
+    """Who has the file open: those who can write, and the process ids of those who only read."""
+    identity = _identity(path)
+    writers: list[Holder] = []
+    readers: set[int] = set()
+    for pid in _other_processes():
+        modes = _open_modes(pid, identity)
+        if any(mode & os.O_ACCMODE != os.O_RDONLY for mode in modes):
+            writers.append(Holder(pid, _command(pid)))
+        elif modes:
+            readers.add(pid)
+    return writers, readers
+
+
+def _identity(path: str) -> tuple[int, int]:
+    facts = os.stat(path)
+    return facts.st_dev, facts.st_ino
+
+
+def _other_processes() -> list[int]:
+    try:
+        entries = os.listdir("/proc")
+    except OSError:
+        return []
+    return [int(entry) for entry in entries if entry.isdigit() and int(entry) != os.getpid()]
+
+
+def _open_modes(pid: int, identity: tuple[int, int]) -> list[int]:
+    """The open flags of each descriptor that a process has on the file. Processes come and go while we look."""
+    folder = f"/proc/{pid}/fd"
+    modes = []
+    try:
+        descriptors = os.listdir(folder)
+    except OSError:
+        return []
+    for descriptor in descriptors:
+        try:
+            if _identity(f"{folder}/{descriptor}") == identity:
+                modes.append(_open_flags(pid, descriptor))
+        except OSError:
+            continue
+    return modes
+
+
+def _open_flags(pid: int, descriptor: str) -> int:
+    with open(f"/proc/{pid}/fdinfo/{descriptor}", encoding="ascii") as file:
+        for line in file:
+            if line.startswith("flags:"):
+                return int(line.split()[1], 8)
+    return os.O_RDONLY
+
+
+def _command(pid: int) -> str:
+    try:
+        with open(f"/proc/{pid}/comm", encoding="utf-8", errors="replace") as file:
+            return file.read().strip()
+    except OSError:
+        return "unknown"
+
+
+def _locked_by(path: str) -> int | None:
+    """The process that holds a SQLite lock on the file: None when nobody does, 0 when the kernel does not tell."""
+    if fcntl is None:
+        return None
+    with open(path, "rb") as file:
+        question = struct.pack(_FLOCK, fcntl.F_WRLCK, os.SEEK_SET, _LOCK_START, _LOCK_LENGTH, 0)
+        try:
+            kind, _whence, _start, _length, pid = struct.unpack(_FLOCK, fcntl.fcntl(file, fcntl.F_GETLK, question))
+        except OSError:
+            return None
+    return None if kind == fcntl.F_UNLCK else max(pid, 0)
+
+
+class Source:
+    """A SQLite file, opened for reading in one transaction. Texts come as bytes: nothing is decoded that need not be.
+
+    How it is opened depends on what is found, because SQLite's own read-only mode creates C(-wal) and C(-shm) beside a
+    file in WAL mode, and refuses a journal that has to be rolled back:
+
+    - C(shared): an ordinary read-only connection, which takes part in SQLite's locking;
+    - C(lock-free): nothing is pending, so the file alone is read. A change by others is detected by :meth:`changed`;
+    - C(copy): the file has companions that only a writer could deal with, so a private copy of all of them is read.
+
+    :ivar method: which of the three it is.
+    :ivar state: the file as it was when it was opened.
+    """
+
+    def __init__(self, path: str, connection: sqlite3.Connection, state: FileState, method: str) -> None:
+        self.path = path
+        self.connection = connection
+        self.state = state
+        self.method = method
+        connection.text_factory = bytes
+        connection.isolation_level = None
+
+    def changed(self) -> bool:
+        """Whether the file has been written to since it was opened."""
+        # Only stat: opening and closing the file would drop this process's own locks on it, as POSIX has it.
+        now = _stamp(self.path), _stamp(self.path + "-wal")
+        return now != ((self.state.size, self.state.mtime_ns), (self.state.wal_size, self.state.wal_mtime_ns))
+
+    def query(self, sql: str, parameters: tuple[object, ...] = ()) -> Iterator[tuple]:
+        """Rows of a query, one by one.
+
+        :raises Refused: when the file turns out to be damaged or locked.
+        """
+        try:
+            yield from self.connection.execute(sql, parameters)
+        except sqlite3.DatabaseError as error:
+            raise _in_words(self.path, error) from None
+
+    def value(self, sql: str, parameters: tuple[object, ...] = ()) -> object:
+        """The first column of the first row, or None."""
+        for row in self.query(sql, parameters):
+            return row[0]
+        return None
+
+    def tables(self) -> list[str]:
+        """The names of all tables but SQLite's own, sorted."""
+        sql = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY name"
+        return [text(name) for name, in self.query(sql)]
+
+    def columns(self, table: str) -> list[Column]:
+        """The stored columns of a table, in their order."""
+        rows = self.query(f"PRAGMA table_info({quote(table)})")
+        return [Column(text(name), text(declared), bool(not_null)) for _id, name, declared, not_null, _default, _pk in rows]
+
+    def primary_key(self, table: str) -> list[str]:
+        """The columns of the primary key in key order; empty where a table has none."""
+        rows = [(pk, text(name)) for _id, name, _type, _nn, _default, pk in self.query(f"PRAGMA table_info({quote(table)})") if pk]
+        return [name for _position, name in sorted(rows)]
+
+    def count(self, table: str) -> int:
+        """The number of rows of a table."""
+        return int(self.value(f"SELECT count(*) FROM {quote(table)}") or 0)
+
+    def holds_data(self, table: str, column: str) -> bool:
+        """Whether any row of the table has a value in this column."""
+        return self.value(f"SELECT 1 FROM {quote(table)} WHERE {quote(column)} IS NOT NULL LIMIT 1") is not None
+
+    def foreign_keys(self, table: str) -> list[ForeignKey]:
+        """The foreign keys that a table declares."""
+        keys: dict[int, ForeignKey] = {}
+        for row in self.query(f"PRAGMA foreign_key_list({quote(table)})"):
+            number, _seq, parent, column, _to, _on_update, on_delete, _match = row
+            known = keys.get(number)
+            columns = (*(known.columns if known else ()), text(column))
+            keys[number] = ForeignKey(number, table, columns, text(parent), text(on_delete))
+        return [keys[number] for number in sorted(keys)]
+
+    def revision(self) -> str | None:
+        """The alembic revision of the file, or None where it has none."""
+        if "alembic_version" not in self.tables():
+            return None
+        value = self.value("SELECT version_num FROM alembic_version")
+        return None if value is None else text(value)
+
+    def integrity(self, quick: bool = False) -> list[str]:
+        """What SQLite finds wrong with the file: empty when all is well, one line a finding, at most a hundred.
+
+        :param quick: leave out the comparison of indexes with their tables.
+        """
+        pragma = "quick_check" if quick else "integrity_check"
+        try:
+            findings = [text(row[0]) for row in self.connection.execute(f"PRAGMA {pragma}({INTEGRITY_ERRORS_AT_MOST})")]
+        except sqlite3.DatabaseError as error:
+            return [str(error)]
+        lines = [line for finding in findings for line in finding.splitlines()]
+        return [line for line in lines if line != "ok" and not line.startswith("***")]
+
+    def orphans(self) -> list[Orphans]:
+        """Rows whose parent is gone, counted for each foreign key. Read as a stream: their number does not matter."""
+        found = []
+        for table in self.tables():
+            keys = {key.id: key for key in self.foreign_keys(table)}
+            counts: dict[int, int] = {}
+            for _table, _rowid, _parent, number in self.query(f"PRAGMA foreign_key_check({quote(table)})") if keys else ():
+                counts[number] = counts.get(number, 0) + 1
+            for number, rows in sorted(counts.items()):
+                key = keys[number]
+                found.append(Orphans(table, key.parent, ", ".join(key.columns), rows, key.on_delete))
+        return found
+
+
+@contextmanager
+def open_source(path: str, live: bool = False) -> Iterator[Source]:
+    """Open a database of Open WebUI for reading. Neither it nor its folder is changed.
+
+    :param path: the file, usually C(webui.db).
+    :param live: the file may be in use. Its writer is then never made to wait, at the price that :meth:`Source.changed` has
+        to be asked before a finding is believed.
+    :raises Refused: when the file is not a readable SQLite file, or is some other application's.
+    """
+    state = look(path)
+    method = _how_to_open(state, live)
+    with tempfile.TemporaryDirectory(prefix="webui-sqlite-") as folder:
+        if method == "copy":
+            connection = _connect(_private_copy(path, folder), "mode=rw")
+        else:
+            connection = _connect(path, "immutable=1" if method == "lock-free" else "mode=ro")
+        try:
+            source = Source(path, connection, state, method)
+            _begin(source)
+            yield source
+        finally:
+            connection.close()
+
+
+def _how_to_open(state: FileState, live: bool) -> str:
+    if state.journal_mode == "wal":
+        if state.has_shm:
+            return "shared"
+        return "copy" if state.wal_size else "lock-free"
+    in_use = live and bool(holders(state.path))
+    if in_use:
+        return "lock-free"
+    return "copy" if state.hot_journal else "shared"
+
+
+def _private_copy(path: str, folder: str) -> str:
+    copy = os.path.join(folder, "source.db")
+    try:
+        shutil.copyfile(path, copy)
+        for companion in ("-wal", "-journal"):
+            if os.path.exists(path + companion):
+                shutil.copyfile(path + companion, copy + companion)
+    except OSError as error:
+        raise refuse(
+            "source",
+            f"{path}: has changes pending in its -wal or -journal, and no private copy could be made in {folder} "
+            f"({error.strerror}); make room there, or start and stop Open WebUI once",
+        ) from None
+    return copy
+
+
+def _connect(path: str, mode: str) -> sqlite3.Connection:
+    try:
+        return sqlite3.connect(f"file:{url_quote(os.path.abspath(path))}?{mode}", uri=True, timeout=10)
+    except sqlite3.Error as error:
+        raise _in_words(path, error) from None
+
+
+def _begin(source: Source) -> None:
+    """Start the read transaction, which begins with the first read, and see whose file it is."""
+    for statement in ("PRAGMA query_only = ON", "BEGIN"):
+        source.connection.execute(statement)
+    tables = set(source.tables())
+    if not tables:
+        raise refuse("source", f"{source.path}: holds no tables; Open WebUI has not created its schema here")
+    missing = ESSENTIAL_TABLES - tables
+    if missing:
+        names = ", ".join(sorted(missing))
+        raise refuse("source", f"{source.path}: is a SQLite database, but not Open WebUI's (no table {names})")
+
+
+def _in_words(path: str, error: sqlite3.Error) -> Refused:
+    message = str(error)
+    if "malformed" in message or "not a database" in message or "disk I/O" in message:
+        return refuse("source", f"{path}: is damaged ({message}); restore it from a backup, or try sqlite3's .recover")
+    if "locked" in message or "busy" in message:
+        return refuse("source", f"{path}: is locked by a writer; stop Open WebUI and try again")
+    return refuse("source", f"{path}: SQLite cannot read it ({message})")

@@ -1,0 +1,442 @@
+# Copyright: (c) 2026, openwebui.postgres contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One value of SQLite becomes one field of a PostgreSQL COPY stream, or a named problem.
+
+Every value takes one of two ways. The *encoders* take those that are clean, at the speed of C, and raise
+:class:`Unclean` for all others. Only these take the *careful* way, :func:`mend`, which repairs or refuses by name.
+The type of the live PostgreSQL column decides, never what SQLite declares.
+
+Note that this module_utils is private to the collection. Its API can change at any time.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import math
+import re
+import sqlite3
+from typing import Callable, NamedTuple
+
+NULL_FIELD = b"\\N"
+
+INTEGER_BITS = {"smallint": 16, "integer": 32, "bigint": 64}
+TEXT_TYPES = frozenset({"text", "character varying"})
+
+# Rules by which a value is repaired.
+NUL = "nul"
+JSON_ESCAPE = "json_escape"
+JSON_NUMBER = "json_number"
+EMPTY = "empty"
+INVALID_UTF8 = "invalid_utf8"
+BLOB = "blob"
+
+REFUSALS = {
+    "null": "is NULL, but the column of the target is NOT NULL",
+    EMPTY: "is empty, but the column of the target is NOT NULL",
+    BLOB: "is a BLOB in a text column (invalid_utf8: replace makes it text)",
+    INVALID_UTF8: "is not valid UTF-8 (invalid_utf8: replace mends it)",
+    NUL: "holds a NUL byte",
+    JSON_ESCAPE: "holds \\u0000 or half a surrogate pair in JSON",
+    JSON_NUMBER: "holds NaN or Infinity in JSON",
+    "json": "is not JSON",
+    "boolean": "is no boolean",
+    "integer": "is no integer",
+    "range": "does not fit the integer type of the column",
+    "number": "is no number",
+    "length": "is longer than the column of the target allows",
+    "date": "is no date",
+    "timestamp": "is no timestamp",
+}
+
+
+class Unclean(Exception):
+    """The value needs the careful way."""
+
+
+class Unacceptable(Exception):
+    """PostgreSQL cannot hold the value and there is no repair. ``rule`` is one of :data:`REFUSALS`."""
+
+    def __init__(self, rule: str) -> None:
+        self.rule = rule
+        super().__init__(REFUSALS[rule])
+
+
+class Text(bytes):
+    """A value that SQLite stores as TEXT, where it has to be told from a BLOB."""
+
+
+class TargetColumn(NamedTuple):
+    """What decides how a value is converted: the column as PostgreSQL has it.
+
+    :ivar type: its type's name without a length, C(character varying).
+    :ivar length: the number of characters it can hold, None for no limit.
+    """
+
+    name: str
+    type: str
+    length: int | None = None
+    not_null: bool = False
+    has_default: bool = False
+
+
+class Mended(NamedTuple):
+    """A field for COPY, and the rules by which the value had to be repaired (none for a lossless conversion)."""
+
+    field: bytes
+    rules: tuple[str, ...] = ()
+
+
+Encoder = Callable[[object], bytes]
+
+
+def is_supported(column: TargetColumn) -> bool:
+    """Whether values can be converted for this type of column."""
+    return column.type in _ENCODERS
+
+
+def encoder(column: TargetColumn) -> Encoder:
+    """The fast way for the values of one column: a field for COPY, or :class:`Unclean`."""
+    return _ENCODERS[column.type](column)
+
+
+def _escape(value: bytes) -> bytes:
+    """Text as COPY writes it, and as PostgreSQL writes it back: the proof compares both to the letter."""
+    return (
+        value.replace(b"\\", b"\\\\")
+        .replace(b"\n", b"\\n")
+        .replace(b"\r", b"\\r")
+        .replace(b"\t", b"\\t")
+        .replace(b"\b", b"\\b")
+        .replace(b"\f", b"\\f")
+        .replace(b"\v", b"\\v")
+    )
+
+
+def _demand_utf8(value: bytes) -> None:
+    if not value.isascii():
+        try:
+            value.decode()
+        except UnicodeDecodeError:
+            raise Unclean from None
+
+
+def _null(column: TargetColumn) -> bytes:
+    if column.not_null:
+        raise Unclean
+    return NULL_FIELD
+
+
+def _text_encoder(column: TargetColumn) -> Encoder:
+    limit = column.length
+
+    def encode(value: object) -> bytes:
+        if type(value) is bytes:
+            if b"\x00" in value:
+                raise Unclean
+            _demand_utf8(value)
+            if limit is not None and len(value) > limit and len(value.decode()) > limit:
+                raise Unclean
+            return _escape(value)
+        if value is None:
+            return _null(column)
+        raise Unclean
+
+    return encode
+
+
+# Anything that might be \u0000 or half a surrogate pair. May match what is none (after an escaped backslash), never the
+# other way round: a pair counts as whole only if no second backslash stands before it.
+_SUSPECT_ESCAPE = re.compile(
+    rb"\\u(?:0000"
+    rb"|(?<=\\\\u)[dD][89abAB]"
+    rb"|[dD](?:[89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])|(?<!\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD])[c-fC-F]))"
+)
+
+
+def _json_encoder(column: TargetColumn) -> Encoder:
+    def encode(value: object) -> bytes:
+        if type(value) is bytes:
+            if not value or value.isspace() or b"\x00" in value or b"NaN" in value or b"Infinity" in value:
+                raise Unclean
+            if b"\\u" in value and _SUSPECT_ESCAPE.search(value):
+                raise Unclean
+            _demand_utf8(value)
+            return _escape(value)
+        if value is None:
+            return _null(column)
+        return _json_number(value)
+
+    return encode
+
+
+def _json_number(value: object) -> bytes:
+    """A JSON number that SQLite's NUMERIC affinity stored as INTEGER or REAL."""
+    if type(value) is float and not math.isfinite(value):
+        raise Unclean
+    return repr(value).encode()
+
+
+def _boolean_encoder(column: TargetColumn) -> Encoder:
+    fields = {0: b"f", 1: b"t"}
+
+    def encode(value: object) -> bytes:
+        if type(value) is int and value in fields:
+            return fields[value]
+        if value is None:
+            return _null(column)
+        raise Unclean
+
+    return encode
+
+
+def _integer_encoder(column: TargetColumn) -> Encoder:
+    limit = 1 << (INTEGER_BITS[column.type] - 1)
+
+    def encode(value: object) -> bytes:
+        if type(value) is int and -limit <= value < limit:
+            return b"%d" % value
+        if value is None:
+            return _null(column)
+        raise Unclean
+
+    return encode
+
+
+def _careful_encoder(column: TargetColumn) -> Encoder:
+    """For types too rare to have a fast way."""
+
+    def encode(value: object) -> bytes:
+        if value is None:
+            return _null(column)
+        raise Unclean
+
+    return encode
+
+
+_ENCODERS: dict[str, Callable[[TargetColumn], Encoder]] = {
+    "text": _text_encoder,
+    "character varying": _text_encoder,
+    "json": _json_encoder,
+    "boolean": _boolean_encoder,
+    "smallint": _integer_encoder,
+    "integer": _integer_encoder,
+    "bigint": _integer_encoder,
+    "date": _careful_encoder,
+    "timestamp without time zone": _careful_encoder,
+}
+
+
+def mend(value: object, column: TargetColumn, replace_invalid: bool = False) -> Mended:
+    """The careful way for one value. Text has to come as :class:`Text`, so that a BLOB can be told from it.
+
+    :param replace_invalid: replace bytes that are not UTF-8, and take BLOBs for text, as reported repairs.
+    :raises Unacceptable: when there is neither a lossless conversion nor a repair.
+    """
+    if value is None:
+        if column.not_null:
+            raise Unacceptable("null")
+        return Mended(NULL_FIELD)
+    rules: list[str] = []
+    if isinstance(value, bytes):
+        value = _mend_bytes(value, rules, replace_invalid)
+    return _MENDERS[column.type](value, column, rules)
+
+
+def _mend_bytes(value: bytes, rules: list[str], replace_invalid: bool) -> str:
+    if not isinstance(value, Text):
+        if not replace_invalid:
+            raise Unacceptable(BLOB)
+        rules.append(BLOB)
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        if not replace_invalid:
+            raise Unacceptable(INVALID_UTF8) from None
+        rules.append(INVALID_UTF8)
+        return value.decode("utf-8", "replace")
+
+
+def _mend_text(value: object, column: TargetColumn, rules: list[str]) -> Mended:
+    if not isinstance(value, str):
+        value = _as_sqlite_prints(value)
+    value = _strip_nul(value, rules)
+    if column.length is not None and len(value) > column.length:
+        raise Unacceptable("length")
+    return Mended(_escape(value.encode()), tuple(rules))
+
+
+def _as_sqlite_prints(value: object) -> str:
+    """A number as SQLite itself turns it into text, which is not how Python does it."""
+    connection = sqlite3.connect(":memory:")
+    try:
+        return connection.execute("SELECT CAST(? AS TEXT)", (value,)).fetchone()[0]
+    finally:
+        connection.close()
+
+
+def _strip_nul(value: str, rules: list[str]) -> str:
+    if "\x00" not in value:
+        return value
+    rules.append(NUL)
+    return value.replace("\x00", "")
+
+
+# One escape after the other, so that an escaped backslash is never taken for the start of the next one.
+_ESCAPES = re.compile(
+    r"(\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\(?!u0000|u[dD][89a-fA-F][0-9a-fA-F]{2}).)"
+    r"|\\u(?:0000|[dD][89a-fA-F][0-9a-fA-F]{2})",
+    re.DOTALL,
+)
+# Strings are matched whole, so that what is inside them stays.
+_NUMBERS = re.compile(r'("[^"\\]*(?:\\.[^"\\]*)*")|-?\b(?:NaN|Infinity)\b', re.DOTALL)
+
+
+def _mend_json(value: object, column: TargetColumn, rules: list[str]) -> Mended:
+    if not isinstance(value, str):
+        if isinstance(value, float) and not math.isfinite(value):
+            return Mended(b"null", (JSON_NUMBER,))
+        return Mended(repr(value).encode())
+    value = _strip_nul(value, rules)
+    if not value or value.isspace():
+        return _mend_empty(column, rules)
+    value = _substitute(_ESCAPES, r"\1", value, rules, JSON_ESCAPE)
+    if "NaN" in value or "Infinity" in value:
+        value = _substitute(_NUMBERS, lambda match: match.group(1) or "null", value, rules, JSON_NUMBER)
+    if not is_json(value):
+        raise Unacceptable("json")
+    return Mended(_escape(value.encode()), tuple(rules))
+
+
+def _substitute(pattern: re.Pattern[str], by: object, value: str, rules: list[str], rule: str) -> str:
+    mended = pattern.sub(by, value)
+    if mended != value:
+        rules.append(rule)
+    return mended
+
+
+def is_json(value: str) -> bool:
+    """Whether a text is JSON by the letter of RFC 8259, as PostgreSQL's C(json) wants it."""
+    try:
+        # The numbers themselves do not matter, and Python limits the digits of an integer.
+        json.loads(value, parse_constant=_no_json, parse_int=len, parse_float=len)
+    except ValueError:
+        return False
+    except RecursionError:
+        # Deeper than Python reads; PostgreSQL reads deeper, and is asked anyway.
+        return True
+    return True
+
+
+def _no_json(constant: str) -> object:
+    raise ValueError(constant)
+
+
+def _mend_empty(column: TargetColumn, rules: list[str]) -> Mended:
+    if column.not_null:
+        raise Unacceptable(EMPTY)
+    return Mended(NULL_FIELD, (*rules, EMPTY))
+
+
+_BOOLEANS = {"0": b"f", "1": b"t", "false": b"f", "true": b"t"}
+
+
+def _mend_boolean(value: object, column: TargetColumn, rules: list[str]) -> Mended:
+    field = _BOOLEANS.get(str(value).lower()) if isinstance(value, (str, int)) else None
+    if field is None:
+        raise Unacceptable("boolean")
+    return Mended(field, tuple(rules))
+
+
+_DIGITS = re.compile(r"[+-]?[0-9]+")
+
+
+def _mend_integer(value: object, column: TargetColumn, rules: list[str]) -> Mended:
+    if isinstance(value, str) and _DIGITS.fullmatch(value) and len(value) < 64:
+        value = int(value)
+    elif isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if not isinstance(value, int):
+        raise Unacceptable("integer")
+    limit = 1 << (INTEGER_BITS[column.type] - 1)
+    if not -limit <= value < limit:
+        raise Unacceptable("range")
+    return Mended(b"%d" % value, tuple(rules))
+
+
+_NO_DATE = re.compile(r"\s*|0000-00-00(?:[ T]00:00:00(?:\.0+)?)?")
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_TIMESTAMP = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})(?:[ T]([0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,6})?)?))?")
+
+
+def _mend_date(value: object, column: TargetColumn, rules: list[str]) -> Mended:
+    if isinstance(value, str) and _NO_DATE.fullmatch(value):
+        return _mend_empty(column, rules)
+    if not isinstance(value, str) or not _DATE.fullmatch(value):
+        raise Unacceptable("date")
+    return Mended(_calendar_day(value, "date").encode(), tuple(rules))
+
+
+def _calendar_day(value: str, rule: str) -> str:
+    try:
+        return datetime.date.fromisoformat(value).isoformat()
+    except ValueError:
+        raise Unacceptable(rule) from None
+
+
+def _mend_timestamp(value: object, column: TargetColumn, rules: list[str]) -> Mended:
+    if isinstance(value, str) and _NO_DATE.fullmatch(value):
+        return _mend_empty(column, rules)
+    match = _TIMESTAMP.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        raise Unacceptable("timestamp")
+    day, clock = match.groups()
+    return Mended(f"{_calendar_day(day, 'timestamp')} {_clock(clock or '00:00:00')}".encode(), tuple(rules))
+
+
+def _clock(value: str) -> str:
+    """A time of day as PostgreSQL prints it: with seconds, and without zeros at the end of a fraction."""
+    whole, _dot, fraction = value.partition(".")
+    try:
+        whole = datetime.time.fromisoformat(whole).isoformat()
+    except ValueError:
+        raise Unacceptable("timestamp") from None
+    fraction = fraction.rstrip("0")
+    return f"{whole}.{fraction}" if fraction else whole
+
+
+_MENDERS: dict[str, Callable[[object, TargetColumn, list[str]], Mended]] = {
+    "text": _mend_text,
+    "character varying": _mend_text,
+    "json": _mend_json,
+    "boolean": _mend_boolean,
+    "smallint": _mend_integer,
+    "integer": _mend_integer,
+    "bigint": _mend_integer,
+    "date": _mend_date,
+    "timestamp without time zone": _mend_timestamp,
+}
+
+
+_DECLARED = re.compile(r"(?:VARCHAR|CHARACTER VARYING|CHAR)\s*(?:\(\s*([0-9]+)\s*\))?", re.IGNORECASE)
+_PRESUMED = {
+    "JSON": "json",
+    "BOOLEAN": "boolean",
+    "BIGINT": "bigint",
+    "INTEGER": "bigint",
+    "DATE": "date",
+    "TEXT": "text",
+}
+
+
+def presumed_column(name: str, declared: str, not_null: bool) -> TargetColumn | None:
+    """The column PostgreSQL will most likely have, for a check before there is a target. None where that is open.
+
+    C(DATETIME) is open: older files of Open WebUI hold integers in such columns, and so does PostgreSQL then.
+    """
+    match = _DECLARED.fullmatch(declared.strip())
+    if match:
+        return TargetColumn(name, "character varying", int(match.group(1)) if match.group(1) else None, not_null)
+    presumed = _PRESUMED.get(declared.strip().upper())
+    return TargetColumn(name, presumed, None, not_null) if presumed else None
