@@ -1,0 +1,269 @@
+# Copyright: (c) 2026, openwebui.postgres contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A real Open WebUI as a service in a folder of its own: settings, data, log, and the four commands of the runtime `command`.
+
+The commands are shell scripts, so that the roles, the demo and a person at a shell all handle the service the same way:
+`start`, `stop`, `probe` (is it running?) and `bootstrap` (the schema, created by Open WebUI itself). Each reads the
+service's own settings and, over them, the file that WEBUI_ENV_FILE names.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import secrets
+import shlex
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+START_SECONDS = 120
+
+# One header for all commands. `set -a` exports what is read, and `.` does not split or expand what stands in quotes.
+_HEADER = """\
+#!/bin/sh
+# {purpose}
+# Settings: {folder}/settings.env, and over them the file named by WEBUI_ENV_FILE.
+set -eu
+folder={folder}
+pid_file="$folder/webui.pid"
+set -a
+. "$folder/settings.env"
+if [ -n "${{WEBUI_ENV_FILE:-}}" ]; then . "$WEBUI_ENV_FILE"; fi
+set +a
+running() {{
+    [ -s "$pid_file" ] || return 1
+    # A process that has ended stays listed as a zombie until somebody has asked for its exit code.
+    state=$(sed 's/^.*) //' "/proc/$(cat "$pid_file")/stat" 2>/dev/null) || return 1
+    case "$state" in '' | Z* | X*) return 1 ;; esac
+}}
+"""
+
+_COMMANDS = {
+    "start": (
+        "Starts Open WebUI in the background. Says nothing and changes nothing when it runs already.",
+        """\
+if running; then exit 0; fi
+cd "$DATA_DIR"
+setsid "$WEBUI_VENV/bin/open-webui" serve --host 127.0.0.1 --port "$PORT" >>"$folder/webui.log" 2>&1 </dev/null &
+echo $! >"$pid_file"
+""",
+    ),
+    "stop": (
+        "Stops Open WebUI and waits until it has ended.",
+        """\
+running || exit 0
+pid=$(cat "$pid_file")
+kill -TERM "$pid"
+# An open browser window keeps its connection for ever, and with it a server that shuts down politely.
+waited=0
+while running; do
+    if [ "$waited" -ge 100 ]; then kill -KILL "$pid" 2>/dev/null || true; fi
+    sleep 0.1
+    waited=$((waited + 1))
+done
+rm -f "$pid_file"
+""",
+    ),
+    "probe": ("Ends with 0 when Open WebUI is running, with 1 when it is not.", "running\n"),
+    "bootstrap": (
+        "Creates or upgrades the schema of the database in DATABASE_URL with Open WebUI's own migrations.",
+        """\
+cd "$("$WEBUI_VENV/bin/python" -c 'import importlib.util as i; print(i.find_spec("open_webui").submodule_search_locations[0])')"
+exec "$WEBUI_VENV/bin/alembic" upgrade head
+""",
+    ),
+}
+
+
+def free_port(first: int = 8080, last: int = 8180) -> int:
+    """The first port of 127.0.0.1 in this range that nobody listens on."""
+    for port in range(first, last + 1):
+        with socket.socket() as probe:
+            # What the server itself does, so that a port in TIME_WAIT counts as free for both.
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            with contextlib.suppress(OSError):
+                probe.bind(("127.0.0.1", port))
+                return port
+    raise RuntimeError(f"no free port on 127.0.0.1 between {first} and {last}")
+
+
+class ApiError(Exception):
+    """Open WebUI answered with something other than success."""
+
+    def __init__(self, method: str, path: str, status: int, body: str) -> None:
+        super().__init__(f"{method} {path}: {status} {body[:300]}")
+        self.status = status
+        self.body = body
+
+
+class Client:
+    """Open WebUI's HTTP API as one user, or as nobody while `token` is empty."""
+
+    def __init__(self, url: str, token: str = "") -> None:
+        self.url = url.rstrip("/")
+        self.token = token
+
+    def raw(self, method: str, path: str, body: bytes | None = None, content_type: str = "application/json") -> bytes:
+        request = urllib.request.Request(self.url + path, data=body, method=method)
+        request.add_header("Content-Type", content_type)
+        if self.token:
+            request.add_header("Authorization", f"Bearer {self.token}")
+        try:
+            with urllib.request.urlopen(request, timeout=60) as answer:
+                return answer.read()
+        except urllib.error.HTTPError as error:
+            with error:
+                raise ApiError(method, path, error.code, error.read().decode("utf-8", "replace")) from None
+
+    def _json(self, method: str, path: str, data: Any = None) -> Any:
+        body = None if data is None else json.dumps(data).encode()
+        return json.loads(self.raw(method, path, body) or b"null")
+
+    def get(self, path: str) -> Any:
+        return self._json("GET", path)
+
+    def post(self, path: str, data: Any = None) -> Any:
+        return self._json("POST", path, {} if data is None else data)
+
+    def delete(self, path: str) -> Any:
+        return self._json("DELETE", path)
+
+    def upload(self, path: str, name: str, content: bytes, metadata: dict[str, Any] | None = None) -> Any:
+        """Send one file the way a browser's form does."""
+        boundary = uuid.uuid4().hex
+        parts = [
+            f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\n'
+            f"Content-Type: text/plain\r\n\r\n".encode() + content + b"\r\n"
+        ]
+        if metadata is not None:
+            head = f'--{boundary}\r\nContent-Disposition: form-data; name="metadata"\r\n\r\n'
+            parts.append(head.encode() + json.dumps(metadata).encode() + b"\r\n")
+        parts.append(f"--{boundary}--\r\n".encode())
+        return json.loads(self.raw("POST", path, b"".join(parts), f"multipart/form-data; boundary={boundary}"))
+
+    def sign_in(self, email: str, password: str) -> Client:
+        """A client for this user; raises ApiError when Open WebUI does not let them in."""
+        answer = Client(self.url).post("/api/v1/auths/signin", {"email": email, "password": password})
+        return Client(self.url, answer["token"])
+
+
+@dataclass(frozen=True)
+class OpenWebUI:
+    """One Open WebUI: `folder` holds everything of its own, `venv` the installed program."""
+
+    folder: Path
+    venv: Path
+    port: int
+
+    @classmethod
+    def create(cls, folder: Path, venv: Path, port: int, secret_key: str = "") -> OpenWebUI:
+        """Write the settings and the commands of a new service. Its data folder may be there already."""
+        service = cls(folder.resolve(), venv.absolute(), port)
+        service.data.mkdir(parents=True, exist_ok=True)
+        service.bin.mkdir(exist_ok=True)
+        settings = {
+            "WEBUI_VENV": service.venv,
+            "PORT": port,
+            "DATA_DIR": service.data,
+            "WEBUI_SECRET_KEY": secret_key or secrets.token_hex(24),
+            "USE_SLIM_DOCKER": "true",
+            "OFFLINE_MODE": "true",
+            "HF_HUB_OFFLINE": 1,
+            "ENABLE_OLLAMA_API": "false",
+            "ENABLE_OPENAI_API": "false",
+            "RAG_EMBEDDING_ENGINE": "openai",
+            "ENABLE_VERSION_UPDATE_CHECK": "false",
+        }
+        lines = [f"{name}={shlex.quote(str(value))}\n" for name, value in settings.items()]
+        _write(service.settings, "".join(lines), 0o600)
+        for name, (purpose, text) in _COMMANDS.items():
+            header = _HEADER.format(purpose=purpose, folder=shlex.quote(str(service.folder)))
+            _write(service.bin / name, header + text, 0o700)
+        return service
+
+    @property
+    def data(self) -> Path:
+        return self.folder / "data"
+
+    @property
+    def database(self) -> Path:
+        return self.data / "webui.db"
+
+    @property
+    def bin(self) -> Path:
+        return self.folder / "bin"
+
+    @property
+    def settings(self) -> Path:
+        return self.folder / "settings.env"
+
+    @property
+    def log(self) -> Path:
+        return self.folder / "webui.log"
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def secret_key(self) -> str:
+        for line in self.settings.read_text().splitlines():
+            name, _, value = line.partition("=")
+            if name == "WEBUI_SECRET_KEY":
+                return shlex.split(value)[0]
+        raise LookupError(f"no WEBUI_SECRET_KEY in {self.settings}")
+
+    @property
+    def pid(self) -> int | None:
+        """The process id while the service runs."""
+        return int((self.folder / "webui.pid").read_text()) if self.is_running() else None
+
+    def command(self, name: str, env_file: Path | None = None) -> subprocess.CompletedProcess[str]:
+        """Run one of the service's commands the way an operator does."""
+        environment = {**os.environ, "WEBUI_ENV_FILE": str(env_file or "")}
+        return subprocess.run([self.bin / name], env=environment, text=True, capture_output=True, check=False)
+
+    def is_running(self) -> bool:
+        return self.command("probe").returncode == 0
+
+    def start(self, env_file: Path | None = None) -> Client:
+        """Start it and wait until it is ready; the file of settings names another database than SQLite."""
+        self.command("start", env_file).check_returncode()
+        self.wait_ready()
+        return self.client()
+
+    def stop(self) -> None:
+        self.command("stop").check_returncode()
+
+    def client(self, token: str = "") -> Client:
+        return Client(self.url, token)
+
+    def wait_ready(self, seconds: float = START_SECONDS) -> None:
+        """Wait for /ready, which covers start-up and database."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            # Not answering yet and answering "not ready" are the same to whoever waits.
+            with contextlib.suppress(ApiError, OSError, ValueError):
+                if self.client().get("/ready").get("status"):
+                    return
+            if not self.is_running():
+                break
+            time.sleep(0.2)
+        tail = self.log.read_text(errors="replace")[-2000:] if self.log.exists() else "(no log)"
+        raise RuntimeError(f"Open WebUI at {self.url} is not ready; the end of {self.log}:\n{tail}")
+
+
+def _write(path: Path, text: str, mode: int) -> None:
+    """Write a file that never was readable to others, not even for a moment."""
+    path.unlink(missing_ok=True)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "w", encoding="utf-8") as stream:
+        stream.write(text)
