@@ -8,11 +8,12 @@ Note that this module_utils is private to the collection. Its API can change at 
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 # More than this helps nobody at 2 a.m.; the total is always told.
 LISTED_AT_MOST = 1000
 KEY_LENGTH = 120
+KEYS_SHOWN = 5
 
 
 class Problem(NamedTuple):
@@ -60,3 +61,55 @@ def key_text(values: tuple[object, ...]) -> str:
     parts = [value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else str(value) for value in values]
     text = ", ".join(part.replace("\n", "\\n").replace("\x00", "\\0") for part in parts)
     return text if len(text) <= KEY_LENGTH else text[: KEY_LENGTH - 1] + "…"
+
+
+class Tally:
+    """Values that need attention, counted by table, column and rule, with the keys of the first rows of each."""
+
+    def __init__(self) -> None:
+        self._groups: dict[tuple, dict[str, Any]] = {}
+
+    def add(self, table: str, column: str, rule: str, key: str) -> None:
+        """Count one more value."""
+        group = self._groups.get((table, column, rule))
+        if group is None:
+            group = {"table": table, "column": column, "rule": rule, "rows": 0, "keys": []}
+            self._groups[table, column, rule] = group
+        group["rows"] += 1
+        if len(group["keys"]) < KEYS_SHOWN:
+            group["keys"].append(key)
+
+    def groups(self) -> list[dict[str, Any]]:
+        """The groups, in the order in which they were met."""
+        return list(self._groups.values())
+
+
+class Findings:
+    """Problems as they are found: all are counted, the first ones are kept.
+
+    :ivar values: those of them that are about the value of a column.
+    """
+
+    def __init__(self) -> None:
+        self.problems: list[Problem] = []
+        self.total = 0
+        self.values = Tally()
+
+    def add(self, kind: str, message: str, **place: str | None) -> None:
+        """Note a problem."""
+        self.total += 1
+        problem = Problem(kind, message, **place)
+        if len(self.problems) < LISTED_AT_MOST:
+            self.problems.append(problem)
+        if problem.rule is not None:
+            self.values.add(problem.table, problem.column, problem.rule, problem.key)
+
+    def extend(self, problems: list[Problem]) -> None:
+        """Note problems that were put into words elsewhere."""
+        for problem in problems:
+            self.add(**problem._asdict())
+
+    def refuse_if_any(self) -> None:
+        """:raises Refused: with all of them, when there is any."""
+        if self.total:
+            raise Refused(self.problems, self.total)

@@ -16,7 +16,7 @@ import stat
 import struct
 import tempfile
 from contextlib import contextmanager
-from typing import Iterator, NamedTuple
+from typing import Callable, Iterator, NamedTuple
 from urllib.parse import quote as url_quote
 
 from ansible_collections.openwebui.postgres.plugins.module_utils._openwebui import ESSENTIAL_TABLES
@@ -315,6 +315,13 @@ class Source:
             return row[0]
         return None
 
+    def offer_json_valid(self, judge: Callable[[str], bool]) -> None:
+        """See to it that SQL has C(json_valid), also where SQLite was built without it."""
+        try:
+            self.connection.execute("SELECT json_valid('1')")
+        except sqlite3.OperationalError:
+            self.connection.create_function("json_valid", 1, lambda value: judge(text(value)))
+
     def tables(self) -> list[str]:
         """The names of all tables but SQLite's own, sorted."""
         sql = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY name"
@@ -333,6 +340,17 @@ class Source:
     def count(self, table: str) -> int:
         """The number of rows of a table."""
         return int(self.value(f"SELECT count(*) FROM {quote(table)}") or 0)
+
+    def unique_keys(self, table: str) -> set[frozenset[str]]:
+        """The sets of plain columns that SQLite itself keeps unique, the primary key among them."""
+        keys = {frozenset(self.primary_key(table))}
+        for row in self.query(f"PRAGMA index_list({quote(table)})"):
+            unique, partial = row[2], row[4]
+            if unique and not partial:
+                parts = [part[2] for part in self.query(f"PRAGMA index_info({quote(text(row[1]))})")]
+                if None not in parts:
+                    keys.add(frozenset(text(part) for part in parts))
+        return keys
 
     def holds_data(self, table: str, column: str) -> bool:
         """Whether any row of the table has a value in this column."""

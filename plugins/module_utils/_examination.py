@@ -1,0 +1,128 @@
+# Copyright: (c) 2026, openwebui.postgres contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The examination of a source: everything that can be said of it without a target.
+
+Note that this module_utils is private to the collection. Its API can change at any time.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Any
+
+from ansible_collections.openwebui.postgres.plugins.module_utils._openwebui import (
+    BOOKKEEPING_TABLES,
+    REVISIONS,
+    describe_revision,
+    is_leftover,
+)
+from ansible_collections.openwebui.postgres.plugins.module_utils._problems import Findings, summary
+from ansible_collections.openwebui.postgres.plugins.module_utils._progress import Progress
+from ansible_collections.openwebui.postgres.plugins.module_utils._scan import Repairs, TablePlan, scan
+from ansible_collections.openwebui.postgres.plugins.module_utils._sqlite import Source, holders, look, open_source
+from ansible_collections.openwebui.postgres.plugins.module_utils._values import presumed_column
+
+CHECKS = ("integrity", "foreign_keys", "values", "schema")
+FAILURES = ("integrity", "schema")
+
+
+def examine(path: str, checks: list[str], fail_on: list[str]) -> tuple[dict[str, Any], str]:
+    """Examine a file.
+
+    :returns: what the module returns, and in one line what fails the task (empty when nothing does).
+    :raises Refused: when the file cannot be read at all.
+    """
+    users = holders(path) if look(path) else []
+    findings = Findings()
+    with open_source(path, live=True) as source:
+        report = _facts(source)
+        if "integrity" in checks or "quick" in checks:
+            report["integrity"] = _integrity(source, "integrity" not in checks, findings)
+        if "schema" in checks:
+            _schema(source, findings)
+        damaged = findings.total and not report.get("integrity", {}).get("ok", True)
+        if "foreign_keys" in checks and not damaged:
+            report["orphans"] = _orphans(source, findings)
+        if "values" in checks and not damaged:
+            report["values"] = _values(source, findings)
+    for user in users:
+        findings.add("in_use", f"in use by {user.command}" + (f" (pid {user.pid})" if user.pid else ""))
+    report["in_use"] = bool(users)
+    report["holders"] = [user._asdict() for user in users]
+    report["problems"] = [problem.message for problem in findings.problems]
+    report["ready"] = not any(problem.kind != "repair" for problem in findings.problems)
+    failures = [problem for problem in findings.problems if problem.kind in fail_on]
+    return report, f"{path}: {summary(failures)}" if failures else ""
+
+
+def _facts(source: Source) -> dict[str, Any]:
+    revision = source.revision()
+    releases = REVISIONS.get(revision)
+    return {
+        "sqlite_version": sqlite3.sqlite_version,
+        "size_bytes": source.state.size,
+        "journal_mode": source.state.journal_mode,
+        "wal_bytes": source.state.wal_size,
+        "revision": revision,
+        "webui_versions": releases._asdict() if releases else {},
+        "tables": [{"name": table, "rows": source.count(table)} for table in source.tables()],
+    }
+
+
+def _integrity(source: Source, quick: bool, findings: Findings) -> dict[str, Any]:
+    errors = source.integrity(quick)
+    if errors and source.method == "lock-free":
+        errors = _integrity_again(source.path, quick, errors)
+    for error in errors:
+        findings.add("integrity", f"integrity: {error}")
+    return {"ok": not errors, "errors": errors}
+
+
+def _integrity_again(path: str, quick: bool, errors: list[str]) -> list[str]:
+    """A write during a look without a lock can make a sound file appear damaged: look at it again, with a lock."""
+    with open_source(path, live=False) as source:
+        return source.integrity(quick) if source.method == "shared" else errors
+
+
+def _schema(source: Source, findings: Findings) -> None:
+    revision = source.revision()
+    if revision is None:
+        findings.add("schema", "the file has no alembic revision; it is older than Open WebUI 0.3.18, or was never upgraded")
+    elif revision not in REVISIONS:
+        findings.add("schema", f"revision {describe_revision(revision)}; a newer version of this collection may know it")
+    for table in source.tables():
+        if is_leftover(table) and table not in BOOKKEEPING_TABLES:
+            rows = source.count(table)
+            # Left out of a migration and of no harm there, so it does not make the file unfit.
+            findings.add("repair", f"table {table} ({rows} rows) is left over from an upgrade and will not be moved")
+
+
+def _orphans(source: Source, findings: Findings) -> list[dict[str, Any]]:
+    found = source.orphans()
+    for item in found:
+        findings.add("foreign_keys", f"{item.table}.{item.column}: {item.rows} rows refer to rows of {item.parent} that are gone")
+    return [item._asdict() for item in found]
+
+
+def _values(source: Source, findings: Findings) -> list[dict[str, Any]]:
+    refused = Findings()
+    repairs = Repairs()
+    tables = [_presumed_plan(source, table) for table in source.tables() if not is_leftover(table)]
+    scan(source, tables, repairs, refused, Progress(None))
+    groups = [
+        *({**group, "refused": True} for group in refused.values.groups()),
+        *({**group, "refused": False} for group in repairs.values.groups()),
+    ]
+    for group in groups:
+        kind, fate = ("values", "cannot be moved") if group["refused"] else ("repair", "will be repaired")
+        findings.add(kind, f"{group['table']}.{group['column']}: {group['rows']} values {fate} ({group['rule']})")
+    return groups
+
+
+def _presumed_plan(source: Source, table: str) -> TablePlan:
+    presumed = [presumed_column(column.name, column.declared, column.not_null) for column in source.columns(table)]
+    columns = tuple(column for column in presumed if column)
+    names = {column.name for column in columns}
+    key = tuple(source.primary_key(table))
+    return TablePlan(table, columns, key if names.issuperset(key) else (), source.count(table))

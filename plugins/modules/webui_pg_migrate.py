@@ -1,0 +1,255 @@
+#!/usr/bin/python
+# -*- coding: utf-8 -*-
+
+# Copyright: (c) 2026, openwebui.postgres contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: webui_pg_migrate
+short_description: Move the data of an Open WebUI from SQLite to PostgreSQL
+version_added: 0.1.0
+description:
+  - Loads every row of a C(webui.db) into a PostgreSQL database in which Open WebUI has created its schema, reads everything
+    back, compares it with what was read from SQLite, and only then commits. All of it is one transaction. Whatever happens
+    on the way, the database is afterwards either as it was before, or holds every row of the source.
+  - The source is only read. It must not be in use.
+  - Everything that is known to be in the way is reported at once, before anything is written.
+  - A database into which this very source has been moved before is recognised, also after people have worked with it, and
+    left alone.
+  - What Open WebUI's own start has put into the target (its default C(config)) is replaced. A target that holds anything
+    else is refused, unless it holds what an earlier run loaded from the same file and nobody has touched since.
+  - The tables C(alembic_version) and C(migratehistory) of the target stay as Open WebUI has made them.
+options:
+  path:
+    description:
+      - The database to move, usually C(webui.db) in the data folder of Open WebUI.
+    type: path
+    required: true
+  state:
+    description:
+      - With V(migrated), the target holds the data of the source.
+      - With V(abandoned), the last run from this source into this target is marked as called off, because Open WebUI went
+        back to SQLite. What it loaded may then be replaced by the next run, whatever became of it. No row is removed.
+    type: str
+    choices: [migrated, abandoned]
+    default: migrated
+  repair:
+    description:
+      - Repair values that PostgreSQL does not take and that can be repaired, and report each. The original is kept in a file
+        in O(quarantine). With V(false), such values are a reason to refuse.
+    type: bool
+    default: true
+  invalid_utf8:
+    description:
+      - What to do with text that is not UTF-8, and with BLOBs in text columns. With V(replace), bytes that are not UTF-8
+        become U+FFFD, as a reported repair.
+    type: str
+    choices: [refuse, replace]
+    default: refuse
+  target_data:
+    description:
+      - What to do when the target holds data of its own. With V(replace) it is removed, in the same transaction.
+    type: str
+    choices: [refuse, replace]
+    default: refuse
+  quarantine:
+    description:
+      - Folder for the originals of repaired values. Without it they are found in the source only.
+    type: path
+  live:
+    description:
+      - Tolerate that the source is in use. Has an effect in check mode only, where it allows for a rehearsal while Open WebUI
+        is running.
+    type: bool
+    default: false
+  progress:
+    description:
+      - Show progress while the module runs.
+    type: bool
+    default: true
+  progress_file:
+    description:
+      - File that the module replaces about twice a second with its progress, as JSON. Set by the action plugin when it shows
+        progress itself.
+    type: path
+attributes:
+  check_mode:
+    description:
+      - Does everything up to the first write, and looks at every value of the source. Unique indexes that SQLite has no equal
+        of are tried with a temporary table.
+    support: full
+  diff_mode:
+    description: The rows of a migration are not shown.
+    support: none
+  idempotent:
+    description: A target into which the source has been moved is left as it is.
+    support: full
+notes:
+  - Text in the C(json) columns of Open WebUI is moved to the letter. PostgreSQL's own parser accepts it or the run is refused.
+extends_documentation_fragment:
+  - openwebui.postgres.connection
+seealso:
+  - module: openwebui.postgres.webui_sqlite_check
+  - module: openwebui.postgres.webui_orphan_clean
+  - module: openwebui.postgres.webui_sqlite_backup
+author:
+  - openwebui.postgres contributors (@openwebui)
+"""
+
+EXAMPLES = r"""
+- name: Rehearse the migration while Open WebUI is running
+  openwebui.postgres.webui_pg_migrate:
+    path: /srv/open-webui/webui.db
+    live: true
+    login_host: 127.0.0.1
+    login_user: open_webui
+    login_password: "{{ webui_database_password }}"
+    login_db: open_webui
+  check_mode: true
+  register: rehearsal
+
+- name: Migrate
+  openwebui.postgres.webui_pg_migrate:
+    path: /srv/open-webui/webui.db
+    quarantine: /var/backups/open-webui/quarantine
+    login_host: 127.0.0.1
+    login_user: open_webui
+    login_password: "{{ webui_database_password }}"
+    login_db: open_webui
+  register: migration
+
+- name: Migrate over the network, with the server's certificate verified
+  openwebui.postgres.webui_pg_migrate:
+    path: /srv/open-webui/webui.db
+    login_host: db.example.com
+    login_user: open_webui
+    login_password: "{{ webui_database_password }}"
+    login_db: open_webui
+    ssl_mode: verify-full
+    ca_cert: /etc/ssl/certs/ca-certificates.crt
+"""
+
+RETURN = r"""
+tables:
+  description:
+    - The tables in the order in which they were loaded. RV(tables[].bytes) is what went through COPY.
+    - In check mode, their names and numbers of rows.
+  returned: success, with O(state=migrated)
+  type: list
+  elements: dict
+  sample: [{"name": "chat", "rows": 1234, "bytes": 81000000, "seconds": 0.71, "digest": "5f0c…"}]
+rows:
+  description: Rows in all tables.
+  returned: success, with O(state=migrated)
+  type: int
+bytes:
+  description: Bytes that went through COPY.
+  returned: success, with O(state=migrated)
+  type: int
+seconds:
+  description: Seconds by phase, V(plan), V(load), V(prove), V(commit) and V(analyze); V(scan) in check mode.
+  returned: when a migration ran or was rehearsed
+  type: dict
+  sample: {"plan": 0.21, "load": 4.02, "prove": 0.83, "commit": 0.01, "analyze": 0.4}
+repairs:
+  description:
+    - Values that were repaired, or will be. RV(repairs.total) counts all, RV(repairs.listed) names the first thousand.
+    - RV(repairs.quarantine_file) holds the originals.
+  returned: when a migration ran or was rehearsed
+  type: dict
+  sample: {"total": 1, "listed": [{"table": "chat", "key": "6f1c", "column": "chat", "rule": "json_escape"}]}
+left_out:
+  description: Tables and columns that did not move, and why that loses nothing. V(column) is null for a whole table.
+  returned: when a migration ran or was rehearsed
+  type: list
+  elements: dict
+  sample: [{"table": "modelfile", "column": null, "why": "left over from an upgrade"}]
+revision:
+  description: The alembic revision of both sides.
+  returned: success, with O(state=migrated)
+  type: str
+  sample: 0bd252b206fb
+run_id:
+  description: The row in C(webui_migration.run) of the target that tells of this migration. Null in check mode.
+  returned: success
+  type: str
+already_migrated:
+  description: Whether the target holds this source already, so that nothing was done.
+  returned: success, with O(state=migrated)
+  type: bool
+problems:
+  description:
+    - Why nothing was done. At most a thousand are listed; RV(problems_total) counts them all.
+    - V(kind) is a word for programs, V(message) one line for people. V(table), V(column) and V(key) are there where they apply.
+  returned: when the migration is refused
+  type: list
+  elements: dict
+  sample: [{"kind": "orphan", "table": "chat_file", "column": "chat_id", "message": "…"}]
+problems_total:
+  description: The number of problems.
+  returned: when the migration is refused
+  type: int
+"""
+
+from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+from ansible_collections.openwebui.postgres.plugins.module_utils._migration import Request, abandon, migrate
+from ansible_collections.openwebui.postgres.plugins.module_utils._postgres import (
+    PSYCOPG_IMPORT_ERROR,
+    connection_argument_spec,
+)
+from ansible_collections.openwebui.postgres.plugins.module_utils._problems import Refused
+from ansible_collections.openwebui.postgres.plugins.module_utils._progress import Progress
+
+
+def argument_spec() -> dict:
+    return {
+        "path": {"type": "path", "required": True},
+        "state": {"type": "str", "choices": ["migrated", "abandoned"], "default": "migrated"},
+        "repair": {"type": "bool", "default": True},
+        "invalid_utf8": {"type": "str", "choices": ["refuse", "replace"], "default": "refuse"},
+        "target_data": {"type": "str", "choices": ["refuse", "replace"], "default": "refuse"},
+        "quarantine": {"type": "path"},
+        "live": {"type": "bool", "default": False},
+        "progress": {"type": "bool", "default": True},
+        "progress_file": {"type": "path"},
+        **connection_argument_spec(),
+    }
+
+
+def request_from(params: dict) -> Request:
+    return Request(
+        path=params["path"],
+        connection=params,
+        schema=params["schema"],
+        repair=params["repair"],
+        replace_invalid=params["invalid_utf8"] == "replace",
+        replace_target=params["target_data"] == "replace",
+        quarantine=params["quarantine"],
+        live=params["live"],
+    )
+
+
+def main() -> None:
+    module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
+    if PSYCOPG_IMPORT_ERROR is not None:
+        module.fail_json(msg=missing_required_lib("psycopg"), exception=PSYCOPG_IMPORT_ERROR)
+    request = request_from(module.params)
+    try:
+        if module.params["state"] == "abandoned":
+            result = abandon(request, module.check_mode)
+        else:
+            result = migrate(request, module.check_mode, Progress(module.params["progress_file"]))
+    except Refused as refused:
+        module.fail_json(
+            msg=str(refused),
+            problems=[problem.as_result() for problem in refused.problems],
+            problems_total=refused.total,
+        )
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()

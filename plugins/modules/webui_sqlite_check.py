@@ -1,0 +1,191 @@
+#!/usr/bin/python
+# -*- coding: utf-8 -*-
+
+# Copyright: (c) 2026, openwebui.postgres contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: webui_sqlite_check
+short_description: Examine the SQLite database of an Open WebUI
+version_added: 0.1.0
+description:
+  - Examines a C(webui.db) and says whether it can be moved to PostgreSQL. Nothing is changed, not a byte of the file, its
+    write-ahead log or the folder around it.
+  - Works while Open WebUI is running. A file in WAL mode is read in a transaction of its own, which makes no writer wait.
+    A file in another journal mode is read without a lock while it is in use; findings that a write may have caused are then
+    looked at a second time.
+  - Needs nothing but Python's standard library.
+options:
+  path:
+    description:
+      - The database, usually C(webui.db) in the data folder of Open WebUI.
+    type: path
+    required: true
+  checks:
+    description:
+      - What to look at.
+      - V(integrity) is SQLite's C(integrity_check), V(quick) its C(quick_check), which leaves out the indexes.
+      - V(foreign_keys) finds rows whose parent is gone.
+      - V(values) finds values that PostgreSQL will not take or that have to be repaired, by the types that PostgreSQL will
+        most likely have. M(openwebui.postgres.webui_pg_migrate) in check mode asks the live target instead.
+      - V(schema) compares the revision with those of known releases, and finds remnants of failed upgrades.
+    type: list
+    elements: str
+    choices: [integrity, quick, foreign_keys, values, schema]
+    default: [integrity, foreign_keys, values, schema]
+  fail_on:
+    description:
+      - Which findings fail the task. All others are only reported.
+      - V(quick) findings belong to V(integrity). V(values) means values that will be refused; repairs never fail.
+    type: list
+    elements: str
+    choices: [integrity, foreign_keys, values, schema, in_use]
+    default: [integrity, schema]
+attributes:
+  check_mode:
+    description: Can run in check mode; the module never changes anything.
+    support: full
+  diff_mode:
+    description: There is never a difference to show.
+    support: none
+  idempotent:
+    description: Running it again gives the same result and never changes anything.
+    support: full
+seealso:
+  - module: openwebui.postgres.webui_orphan_clean
+  - module: openwebui.postgres.webui_pg_migrate
+author:
+  - openwebui.postgres contributors (@openwebui)
+"""
+
+EXAMPLES = r"""
+- name: See whether this Open WebUI can be moved
+  openwebui.postgres.webui_sqlite_check:
+    path: /srv/open-webui/webui.db
+  register: source
+
+- name: Refuse to go on with orphans, or while anything has the file open
+  openwebui.postgres.webui_sqlite_check:
+    path: /srv/open-webui/webui.db
+    fail_on: [integrity, schema, foreign_keys, in_use]
+
+- name: A fast look at the file alone
+  openwebui.postgres.webui_sqlite_check:
+    path: /srv/open-webui/webui.db
+    checks: [quick]
+"""
+
+RETURN = r"""
+ready:
+  description: Whether the file can be moved as it is. Orphans and a running Open WebUI are in the way, repairs are not.
+  returned: always
+  type: bool
+problems:
+  description: Everything that was found, one line each.
+  returned: always
+  type: list
+  elements: str
+  sample: ["chat_file.chat_id: 12 rows refer to rows of chat that are gone"]
+sqlite_version:
+  description: Version of the SQLite library that read the file.
+  returned: always
+  type: str
+  sample: 3.40.1
+size_bytes:
+  description: Size of the file, without its write-ahead log.
+  returned: always
+  type: int
+journal_mode:
+  description: V(wal), or V(delete) for any of the rollback journal modes.
+  returned: always
+  type: str
+wal_bytes:
+  description: Size of the write-ahead log.
+  returned: always
+  type: int
+revision:
+  description: Alembic revision of the schema.
+  returned: always
+  type: str
+  sample: 0bd252b206fb
+webui_versions:
+  description: The first and the last known release of Open WebUI with this revision; empty where it is not known.
+  returned: always
+  type: dict
+  sample: {"first": "0.12.1", "last": "0.12.4"}
+tables:
+  description: The tables and their numbers of rows.
+  returned: always
+  type: list
+  elements: dict
+  sample: [{"name": "chat", "rows": 1234}]
+integrity:
+  description: What SQLite says of the file. RV(integrity.errors) holds at most a hundred lines.
+  returned: when V(integrity) or V(quick) is among O(checks)
+  type: dict
+  sample: {"ok": true, "errors": []}
+orphans:
+  description: Rows whose parent is gone, counted by foreign key.
+  returned: when V(foreign_keys) is among O(checks)
+  type: list
+  elements: dict
+  sample: [{"table": "chat_file", "parent": "chat", "column": "chat_id", "rows": 12, "on_delete": "CASCADE"}]
+values:
+  description:
+    - Values that need attention, counted by table, column and rule, with the primary keys of the first ones and never
+      with the value itself.
+    - RV(values.refused) tells whether PostgreSQL has no place for the value, or it is repaired on the way.
+  returned: when V(values) is among O(checks)
+  type: list
+  elements: dict
+  sample: [{"table": "chat", "column": "chat", "rule": "json_escape", "refused": false, "rows": 2, "keys": ["6f1c"]}]
+in_use:
+  description: Whether another process has the file open for writing, or holds a lock on it.
+  returned: always
+  type: bool
+holders:
+  description: These processes. V(pid) is null where the kernel does not tell. Without root, processes of others are not seen.
+  returned: always
+  type: list
+  elements: dict
+  sample: [{"pid": 4711, "command": "open-webui"}]
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.openwebui.postgres.plugins.module_utils._examination import CHECKS, FAILURES, examine
+from ansible_collections.openwebui.postgres.plugins.module_utils._problems import Refused
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "path": {"type": "path", "required": True},
+            "checks": {
+                "type": "list",
+                "elements": "str",
+                "choices": ["integrity", "quick", "foreign_keys", "values", "schema"],
+                "default": list(CHECKS),
+            },
+            "fail_on": {
+                "type": "list",
+                "elements": "str",
+                "choices": ["integrity", "foreign_keys", "values", "schema", "in_use"],
+                "default": list(FAILURES),
+            },
+        },
+        supports_check_mode=True,
+    )
+    try:
+        report, failures = examine(module.params["path"], module.params["checks"], module.params["fail_on"])
+    except Refused as refused:
+        module.fail_json(msg=str(refused), problems=[problem.message for problem in refused.problems], ready=False)
+    if failures:
+        module.fail_json(msg=failures, **report)
+    module.exit_json(changed=False, **report)
+
+
+if __name__ == "__main__":
+    main()
