@@ -1,11 +1,11 @@
 # Copyright: (c) 2026, openwebui.postgres contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Fill a fresh Open WebUI the way its users do, through its HTTP API and nothing else, and leave orphans the way they do.
+"""Fill a fresh Open WebUI as its users do, through its HTTP API and nothing else, and leave orphans as they do.
 
-Chats are answered by a model of Open WebUI's own: a function of type "pipe" that repeats what it hears, so nothing outside
-the machine is asked. Knowledge and memories want a vector store and an embedding model, which the slim installation lacks:
-a second function puts an empty-handed one into the running process and is deleted when the filling is done.
+Chats are answered by a model of Open WebUI's own: a function of type "pipe" that repeats what it hears, so nothing
+outside the machine is asked. Knowledge and memories want a vector store and an embedding model, which the slim
+installation lacks: a second function puts an empty-handed one into the running process and is deleted in the end.
 """
 
 from __future__ import annotations
@@ -231,7 +231,7 @@ class _Filler:
         """The first to sign up is the administrator, who adds the others."""
         self.world.accounts = [
             admin or Account("Ada O'Admin", "ada@example.org", secrets.token_urlsafe(9), "admin"),
-            Account("김민준 \"MJ\"", "minjun@example.org", secrets.token_urlsafe(9)),
+            Account('김민준 "MJ"', "minjun@example.org", secrets.token_urlsafe(9)),
             Account("Zoë 👩🏽‍🚀 \\o/", "Zoe.Mixed@Example.ORG", "p@ss/w:rd %41#?'\"\\ $x", "admin"),
             Account("Pia 🧶", "pia@example.org", secrets.token_urlsafe(9)),
         ]
@@ -263,14 +263,15 @@ class _Filler:
         self.admin.post("/api/v1/tools/create", {**tool, "access_grants": everybody})
         self.admin.post("/api/v1/tools/id/tides/valves/update", {"harbour": "Ōsaka", "offset_hours": 9.0})
         self.admin.post("/api/v1/tools/id/tides/update", {**tool, "name": "Tides of all harbours"})
-        skill = {"id": "minutes", "name": "Minutes", "description": "회의록", "content": "\n".join(TEXTS), "access_grants": everybody}
-        self.admin.post("/api/v1/skills/create", skill)
+        skill = {"id": "minutes", "name": "Minutes", "description": "회의록", "content": "\n".join(TEXTS)}
+        self.admin.post("/api/v1/skills/create", {**skill, "access_grants": everybody})
         for base, name in ((_MODEL, "Parrot"), ("polite-parrot", "Polite parrot 🎩")):
+            capabilities = {"vision": False, "usage": True}
             form = {
                 "id": base,
                 "base_model_id": None if base == _MODEL else _MODEL,
                 "name": name,
-                "meta": {"description": TEXTS[0], "capabilities": {"vision": False, "usage": True}, "tags": [{"name": "birds"}]},
+                "meta": {"description": TEXTS[0], "capabilities": capabilities, "tags": [{"name": "birds"}]},
                 "params": {"temperature": 0.7, "top_p": 1, "seed": 42, "system": TEXTS[4], "stop": ["\\n", "</s>"]},
                 "access_grants": everybody,
                 "is_active": True,
@@ -299,15 +300,14 @@ class _Filler:
             # "Enforced" takes a right away: with enforced temporary chats nobody could keep one.
             permissions[group] = {name: not name.endswith("enforced") for name in permissions[group]}
         admin.post("/api/v1/users/default/permissions", permissions)
-        admin.post(
-            "/api/v1/retrieval/config/update",
-            {"BYPASS_EMBEDDING_AND_RETRIEVAL": True, "TOP_K": 7, "RELEVANCE_THRESHOLD": 0.25, "RAG_TEMPLATE": TEXTS[4] + " {{CONTEXT}}"},
-        )
-        banner = {"id": "b1", "type": "info", "title": "공지", "content": TEXTS[3], "dismissible": True, "timestamp": 1760000000}
-        admin.post("/api/v1/configs/banners", {"banners": [banner]})
-        admin.post("/api/v1/configs/suggestions", {"suggestions": [{"title": ["Tell me", "about herons 🪿"], "content": TEXTS[2]}]})
-        models = {"DEFAULT_MODELS": _MODEL, "DEFAULT_PINNED_MODELS": None, "MODEL_ORDER_LIST": ["polite-parrot", _MODEL]}
-        admin.post("/api/v1/configs/models", models)
+        retrieval = {"BYPASS_EMBEDDING_AND_RETRIEVAL": True, "TOP_K": 7, "RELEVANCE_THRESHOLD": 0.25}
+        admin.post("/api/v1/retrieval/config/update", {**retrieval, "RAG_TEMPLATE": TEXTS[4] + " {{CONTEXT}}"})
+        banner = {"id": "b1", "type": "info", "title": "공지", "content": TEXTS[3]}
+        admin.post("/api/v1/configs/banners", {"banners": [{**banner, "dismissible": True, "timestamp": 1760000000}]})
+        suggestion = {"title": ["Tell me", "about herons 🪿"], "content": TEXTS[2]}
+        admin.post("/api/v1/configs/suggestions", {"suggestions": [suggestion]})
+        models = {"DEFAULT_MODELS": _MODEL, "DEFAULT_PINNED_MODELS": None}
+        admin.post("/api/v1/configs/models", {**models, "MODEL_ORDER_LIST": ["polite-parrot", _MODEL]})
 
     # What one user does alone
 
@@ -330,21 +330,22 @@ class _Filler:
     def _profile(self, me: Client, number: int) -> None:
         ui = {"theme": "dark", "fontScale": 1.25, "system": TEXTS[4], "notes": TEXTS[:3], "nothing": None}
         me.post("/api/v1/users/user/settings/update", {"ui": ui})
-        me.post("/api/v1/users/user/info/update", {"location": TEXTS[number % len(TEXTS)], "rank": number, "torn": NUL_TEXT})
+        info = {"location": TEXTS[number % len(TEXTS)], "rank": number, "torn": NUL_TEXT}
+        me.post("/api/v1/users/user/info/update", info)
         me.post("/api/v1/auths/update/timezone", {"timezone": "Asia/Seoul"})
         me.post("/api/v1/users/user/status/update", {"status_emoji": "🧑‍💻", "status_message": TEXTS[2]})
-        profile = {"name": self.everybody[number].name, "profile_image_url": "/user.png", "bio": TEXTS[1], "date_of_birth": "1984-02-29"}
-        me.post("/api/v1/auths/update/profile", profile)
+        profile = {"name": self.everybody[number].name, "profile_image_url": "/user.png", "bio": TEXTS[1]}
+        me.post("/api/v1/auths/update/profile", {**profile, "date_of_birth": "1984-02-29"})
 
     def _folders(self, me: Client) -> list[str]:
         top = me.post("/api/v1/folders/", {"name": "Work 일", "data": {"system_prompt": TEXTS[4], "files": []}})
-        inner = me.post("/api/v1/folders/", {"name": "2026 \\ \"Q1\""})
+        inner = me.post("/api/v1/folders/", {"name": '2026 \\ "Q1"'})
         me.post(f"/api/v1/folders/{inner['id']}/update/parent", {"parent_id": top["id"]})
         me.post(f"/api/v1/folders/{top['id']}/update/expanded", {"is_expanded": True})
         return [top["id"], inner["id"]]
 
     def _file(self, me: Client, name: str, text: str, metadata: dict[str, Any] | None = None) -> str:
-        """An uploaded file with its text beside it, as Open WebUI keeps both; the slim one cannot extract it by itself."""
+        """An uploaded file with its text beside it, as Open WebUI keeps both; the slim one cannot extract text."""
         content = f"{name}\n{text}\n" * 20
         file_id = me.upload("/api/v1/files/?process=false", f"{name}.txt", content.encode(), metadata)["id"]
         me.post(f"/api/v1/files/{file_id}/data/content/update", {"content": content})
@@ -410,14 +411,15 @@ class _Filler:
     def _notes(self, me: Client) -> None:
         for index, text in enumerate([*TEXTS, NUL_TEXT]):
             content = {"json": None, "html": f"<p>{text}</p>", "md": text}
-            note = me.post("/api/v1/notes/create", {"title": f"{index}: {text[:40]}", "data": {"content": content}, "meta": {"n": index}})
+            form = {"title": f"{index}: {text[:40]}", "data": {"content": content}, "meta": {"n": index}}
+            note = me.post("/api/v1/notes/create", form)
             if index == 0:
                 me.post(f"/api/v1/notes/{note['id']}/pin")
 
     def _prompts(self, me: Client, number: int) -> None:
-        form = {"command": f"/minutes-{number}", "name": "Minutes 회의록", "content": TEXTS[4] + " {{CLIPBOARD}}", "tags": ["birds"]}
+        form = {"command": f"/minutes-{number}", "name": "Minutes 회의록", "content": TEXTS[4], "tags": ["birds"]}
         prompt = me.post("/api/v1/prompts/create", form)
-        change = {**form, "content": f"{TEXTS[5]} {NUL_TEXT}", "commit_message": "It's \"better\""}
+        change = {**form, "content": f"{TEXTS[5]} {NUL_TEXT}", "commit_message": 'It\'s "better"'}
         me.post(f"/api/v1/prompts/id/{prompt['id']}/update", change)
 
     def _knowledge(self, me: Client, number: int) -> None:
@@ -442,17 +444,18 @@ class _Filler:
     def together(self) -> None:
         ada, minjun, zoe = (self._as(account) for account in self.world.accounts[:3])
         members = [account.id for account in self.everybody]
-        crew = ada.post("/api/v1/groups/create", {"name": "Crew 선원", "description": TEXTS[2], "permissions": {"chat": {"delete": True}}})
+        form = {"name": "Crew 선원", "description": TEXTS[2], "permissions": {"chat": {"delete": True}}}
+        crew = ada.post("/api/v1/groups/create", form)
         deck = ada.post("/api/v1/groups/create", {"name": "Deck", "description": "", "parent_group_id": crew["id"]})
         ada.post(f"/api/v1/groups/id/{crew['id']}/users/add", {"user_ids": members})
         ada.post(f"/api/v1/groups/id/{deck['id']}/users/add", {"user_ids": members[:2]})
         self._channel(ada, minjun, zoe, "harbour 항구")
         self.doomed["channel"].append(self._channel(ada, zoe, minjun, "gone"))
         calendar = minjun.get("/api/v1/calendars/")[0]["id"]
-        event = {"calendar_id": calendar, "title": "High tide 만조", "description": TEXTS[2], "start_at": 1760000000000000000, "all_day": False}
-        minjun.post("/api/v1/calendars/events/create", event)
-        rule = "DTSTART:20990101T000000Z\nRRULE:FREQ=YEARLY"
-        ada.post("/api/v1/automations/create", {"name": "Yearly 연간", "data": {"prompt": TEXTS[4], "model_id": _MODEL, "rrule": rule}})
+        event = {"calendar_id": calendar, "title": "High tide 만조", "description": TEXTS[2]}
+        minjun.post("/api/v1/calendars/events/create", {**event, "start_at": 1760000000000000000})
+        task = {"prompt": TEXTS[4], "model_id": _MODEL, "rrule": "DTSTART:20990101T000000Z\nRRULE:FREQ=YEARLY"}
+        ada.post("/api/v1/automations/create", {"name": "Yearly 연간", "data": task})
 
     def _channel(self, owner: Client, second: Client, third: Client, name: str) -> str:
         """A channel with a long talk, threads, reactions, a pin, a file in a message and a webhook's message."""
@@ -477,8 +480,8 @@ class _Filler:
         webhook = owner.post(f"{base}/webhooks/create", {"name": "Buoy 부표"})
         self.nobody.post(f"/api/v1/channels/webhooks/{webhook['id']}/{webhook['token']}", {"content": TEXTS[2]})
         for reader in self.everybody:
-            # Whoever looks marks it as read. Looking for the first time later on would change the data.
-            self._as(reader).get(base)
+            # Whoever looks for the first time becomes a member, which would change the data if it happened later.
+            self._as(reader).get(f"{base}/messages")
         return base.rpartition("/")[2]
 
     # What users delete, and what they do not know they leave behind
@@ -536,7 +539,7 @@ def _history(account: Account, title: str, turns: int, seed: int) -> dict[str, A
         if asks:
             message["models"] = [_MODEL]
         else:
-            usage = {"prompt_tokens": turn, "completion_tokens": 7, "tokens_per_second": 41.0, "eval_duration": 0.1 + turn}
+            usage = {"prompt_tokens": turn, "completion_tokens": 7, "tokens_per_second": 41.0, "eval": 0.1 + turn}
             message |= {"model": _MODEL, "modelName": "Parrot 🦜", "modelIdx": 0, "done": True, "usage": usage}
             message["sources"] = [{"source": {"name": "notes.txt"}, "document": [text], "distances": [0.125]}]
         if parent:

@@ -1,11 +1,11 @@
 # Copyright: (c) 2026, openwebui.postgres contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A real Open WebUI as a service in a folder of its own: settings, data, log, and the four commands of the runtime `command`.
+"""A real Open WebUI as a service in a folder of its own: settings, data, log, and commands for the runtime `command`.
 
 The commands are shell scripts, so that the roles, the demo and a person at a shell all handle the service the same way:
 `start`, `stop`, `probe` (is it running?) and `bootstrap` (the schema, created by Open WebUI itself). Each reads the
-service's own settings and, over them, the file that WEBUI_ENV_FILE names.
+file of settings that WEBUI_ENV_FILE names, and the service's own without it.
 """
 
 from __future__ import annotations
@@ -25,25 +25,27 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from . import paths
+
 START_SECONDS = 120
 
-# One header for all commands. `set -a` exports what is read, and `.` does not split or expand what stands in quotes.
+# One header for all commands. `set -a` exports what is read.
 _HEADER = """\
 #!/bin/sh
 # {purpose}
-# Settings: {folder}/settings.env, and over them the file named by WEBUI_ENV_FILE.
+# Settings are the KEY=VALUE lines of the file that WEBUI_ENV_FILE names, or of this service's own.
 set -eu
 folder={folder}
+venv={venv}
 pid_file="$folder/webui.pid"
+export DATA_DIR="$folder/data"
 set -a
-. "$folder/settings.env"
-if [ -n "${{WEBUI_ENV_FILE:-}}" ]; then . "$WEBUI_ENV_FILE"; fi
+. "${{WEBUI_ENV_FILE:-$folder/webui.env}}"
 set +a
 running() {{
     [ -s "$pid_file" ] || return 1
-    # A process that has ended stays listed as a zombie until somebody has asked for its exit code.
-    state=$(sed 's/^.*) //' "/proc/$(cat "$pid_file")/stat" 2>/dev/null) || return 1
-    case "$state" in '' | Z* | X*) return 1 ;; esac
+    # By now the number may be another process's; and one that has ended but is still listed has no command line.
+    grep -q open-webui "/proc/$(cat "$pid_file")/cmdline" 2>/dev/null
 }}
 """
 
@@ -53,7 +55,7 @@ _COMMANDS = {
         """\
 if running; then exit 0; fi
 cd "$DATA_DIR"
-setsid "$WEBUI_VENV/bin/open-webui" serve --host 127.0.0.1 --port "$PORT" >>"$folder/webui.log" 2>&1 </dev/null &
+setsid "$venv/bin/open-webui" serve --host 127.0.0.1 --port {port} >>"$folder/webui.log" 2>&1 </dev/null &
 echo $! >"$pid_file"
 """,
     ),
@@ -77,8 +79,9 @@ rm -f "$pid_file"
     "bootstrap": (
         "Creates or upgrades the schema of the database in DATABASE_URL with Open WebUI's own migrations.",
         """\
-cd "$("$WEBUI_VENV/bin/python" -c 'import importlib.util as i; print(i.find_spec("open_webui").submodule_search_locations[0])')"
-exec "$WEBUI_VENV/bin/alembic" upgrade head
+find_package='import importlib.util as i; print(*i.find_spec("open_webui").submodule_search_locations)'
+cd "$("$venv/bin/python" -c "$find_package")"
+exec "$venv/bin/alembic" upgrade head
 """,
     ),
 }
@@ -142,7 +145,9 @@ class Client:
         boundary = uuid.uuid4().hex
         parts = [
             f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\n'
-            f"Content-Type: text/plain\r\n\r\n".encode() + content + b"\r\n"
+            f"Content-Type: text/plain\r\n\r\n".encode()
+            + content
+            + b"\r\n"
         ]
         if metadata is not None:
             head = f'--{boundary}\r\nContent-Disposition: form-data; name="metadata"\r\n\r\n'
@@ -158,22 +163,18 @@ class Client:
 
 @dataclass(frozen=True)
 class OpenWebUI:
-    """One Open WebUI: `folder` holds everything of its own, `venv` the installed program."""
+    """One Open WebUI: `folder` holds everything of its own."""
 
     folder: Path
-    venv: Path
     port: int
 
     @classmethod
-    def create(cls, folder: Path, venv: Path, port: int, secret_key: str = "") -> OpenWebUI:
+    def create(cls, folder: Path, port: int, secret_key: str = "") -> OpenWebUI:
         """Write the settings and the commands of a new service. Its data folder may be there already."""
-        service = cls(folder.resolve(), venv.absolute(), port)
+        service = cls(folder.resolve(), port)
         service.data.mkdir(parents=True, exist_ok=True)
         service.bin.mkdir(exist_ok=True)
         settings = {
-            "WEBUI_VENV": service.venv,
-            "PORT": port,
-            "DATA_DIR": service.data,
             "WEBUI_SECRET_KEY": secret_key or secrets.token_hex(24),
             "USE_SLIM_DOCKER": "true",
             "OFFLINE_MODE": "true",
@@ -183,11 +184,10 @@ class OpenWebUI:
             "RAG_EMBEDDING_ENGINE": "openai",
             "ENABLE_VERSION_UPDATE_CHECK": "false",
         }
-        lines = [f"{name}={shlex.quote(str(value))}\n" for name, value in settings.items()]
-        _write(service.settings, "".join(lines), 0o600)
+        _write(service.env_file, "".join(f"{name}={value}\n" for name, value in settings.items()), 0o600)
         for name, (purpose, text) in _COMMANDS.items():
-            header = _HEADER.format(purpose=purpose, folder=shlex.quote(str(service.folder)))
-            _write(service.bin / name, header + text, 0o700)
+            names = {"folder": shlex.quote(str(service.folder)), "venv": shlex.quote(str(paths.OPEN_WEBUI))}
+            _write(service.bin / name, (_HEADER + text).format(purpose=purpose, port=port, **names), 0o700)
         return service
 
     @property
@@ -203,8 +203,8 @@ class OpenWebUI:
         return self.folder / "bin"
 
     @property
-    def settings(self) -> Path:
-        return self.folder / "settings.env"
+    def env_file(self) -> Path:
+        return self.folder / "webui.env"
 
     @property
     def log(self) -> Path:
@@ -216,28 +216,29 @@ class OpenWebUI:
 
     @property
     def secret_key(self) -> str:
-        for line in self.settings.read_text().splitlines():
-            name, _, value = line.partition("=")
-            if name == "WEBUI_SECRET_KEY":
-                return shlex.split(value)[0]
-        raise LookupError(f"no WEBUI_SECRET_KEY in {self.settings}")
+        return self.setting("WEBUI_SECRET_KEY")
+
+    def setting(self, name: str) -> str:
+        """The value of this name in the env file, as the next start will see it; empty when it is not set."""
+        values = [line.partition("=") for line in self.env_file.read_text(encoding="utf-8").splitlines()]
+        return next((value for found, _, value in values if found == name), "")
 
     @property
     def pid(self) -> int | None:
         """The process id while the service runs."""
         return int((self.folder / "webui.pid").read_text()) if self.is_running() else None
 
-    def command(self, name: str, env_file: Path | None = None) -> subprocess.CompletedProcess[str]:
+    def command(self, name: str) -> subprocess.CompletedProcess[str]:
         """Run one of the service's commands the way an operator does."""
-        environment = {**os.environ, "WEBUI_ENV_FILE": str(env_file or "")}
+        environment = {name: value for name, value in os.environ.items() if name != "WEBUI_ENV_FILE"}
         return subprocess.run([self.bin / name], env=environment, text=True, capture_output=True, check=False)
 
     def is_running(self) -> bool:
         return self.command("probe").returncode == 0
 
-    def start(self, env_file: Path | None = None) -> Client:
-        """Start it and wait until it is ready; the file of settings names another database than SQLite."""
-        self.command("start", env_file).check_returncode()
+    def start(self) -> Client:
+        """Start it and wait until it is ready."""
+        self.command("start").check_returncode()
         self.wait_ready()
         return self.client()
 

@@ -3,15 +3,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What Open WebUI says about itself over HTTP: every user's every chat, note and file, and what the administrator sees.
 
-A snapshot is a dict from "<user> GET <path>" to the answer. It finds its way by itself, from lists to the things listed,
-with the tokens of the `World`, which are those issued before the migration: so a snapshot also proves that they still work.
+A snapshot is a dict from "<user> GET <path>" to the answer. It finds its way by itself, from lists to the things
+listed, with the tokens of the `World`. Those were issued before the migration: a snapshot proves that they still work.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -122,8 +121,16 @@ def _name(client: Client, account: Account) -> str:
 
 
 def repaired(before: Snapshot) -> Snapshot:
-    """The snapshot as it must be on PostgreSQL, which has no NUL in text: the one thing that the migration changes here."""
-    return json.loads(json.dumps(before).replace("\\u0000", ""))
+    """The snapshot as it must be on PostgreSQL, which has no NUL in text: the one thing that the migration changes."""
+    return _without_nul(before)
+
+
+def _without_nul(answer: Any) -> Any:
+    if isinstance(answer, str):
+        return answer.replace("\x00", "")
+    if isinstance(answer, dict):
+        return {key: _without_nul(value) for key, value in answer.items()}
+    return [_without_nul(entry) for entry in answer] if isinstance(answer, list) else answer
 
 
 def differences(before: Snapshot, after: Snapshot) -> list[str]:
@@ -156,7 +163,7 @@ def _ask(me: Client, path: str, details: tuple[str, ...]) -> Iterator[tuple[str,
     yield path, answer
     for entry in _entries(answer):
         for template in details:
-            asked = re.sub(r"\{(\w+)\}", lambda match: str(entry.get(match[1])), template)
+            asked = template.format_map(entry)
             yield asked, _answer(me, asked)
             if asked.endswith("/messages?limit=1000"):
                 yield from _threads(me, asked)
@@ -164,8 +171,8 @@ def _ask(me: Client, path: str, details: tuple[str, ...]) -> Iterator[tuple[str,
 
 def _threads(me: Client, path: str) -> Iterator[tuple[str, Any]]:
     for message in me.get(path):
-        for asked in (f"{message['id']}/thread", f"{message['id']}/data"):
-            asked = f"{path.partition('?')[0]}/{asked}"
+        for part in ("thread", "data"):
+            asked = f"{path.partition('?')[0]}/{message['id']}/{part}"
             yield asked, _answer(me, asked)
 
 
