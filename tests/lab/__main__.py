@@ -1,24 +1,33 @@
 # Copyright: (c) 2026, openwebui.postgres contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Command line of the lab: python -m lab setup|setup-demo."""
+"""Command line of the lab: python -m lab test | setup-demo | CHECK…"""
 
 from __future__ import annotations
 
 import sys
 
-from . import install
+from . import checks, install
 from .console import LabError, warn
-
-COMMANDS = {"setup": install.everything, "setup-demo": install.for_demo}
 
 
 def main(arguments: list[str]) -> int:
-    if len(arguments) != 1 or arguments[0] not in COMMANDS:
-        warn(f"usage: python -m lab {'|'.join(COMMANDS)}")
+    if arguments == ["setup-demo"]:
+        return _setup_demo()
+    names = list(checks.CHECKS) if arguments == ["test"] else arguments
+    if not names or not set(names) <= set(checks.CHECKS):
+        warn(f"usage: python -m lab test | setup-demo | {' | '.join(checks.CHECKS)}")
         return 2
     try:
-        COMMANDS[arguments[0]]()
+        return checks.run(names)
+    except KeyboardInterrupt:
+        warn("interrupted")
+        return 130
+
+
+def _setup_demo() -> int:
+    try:
+        install.for_demo()
     except LabError as error:
         warn(str(error))
         return 1

@@ -32,7 +32,7 @@ def controller() -> Step:
     return Step(
         name="controller",
         title="controller: ansible-core, pytest and the linters",
-        inputs=lambda: CONTROLLER_REQUIREMENTS.read_text(),
+        inputs=CONTROLLER_REQUIREMENTS.read_text,
         product=paths.PYTHON,
         build=_build_controller,
     )
@@ -72,7 +72,7 @@ def open_webui() -> Step:
     return Step(
         name="open-webui",
         title=f"Open WebUI {paths.OPEN_WEBUI_VERSION}, without torch",
-        inputs=lambda: OPEN_WEBUI_REQUIREMENTS.read_text(),
+        inputs=OPEN_WEBUI_REQUIREMENTS.read_text,
         product=paths.OPEN_WEBUI_PYTHON,
         build=_build_open_webui,
     )
@@ -89,7 +89,7 @@ def source_template() -> Step:
     return Step(
         name="source-template",
         title=f"an empty webui.db of Open WebUI {paths.OPEN_WEBUI_VERSION}",
-        inputs=lambda: OPEN_WEBUI_REQUIREMENTS.read_text(),
+        inputs=OPEN_WEBUI_REQUIREMENTS.read_text,
         product=openwebui.SQLITE_TEMPLATE,
         build=openwebui.build_sqlite_template,
     )
@@ -99,7 +99,7 @@ def target_python() -> Step:
     return Step(
         name="python39",
         title="a target's Python 3.9 with psycopg 3.2",
-        inputs=lambda: TARGET_REQUIREMENTS.read_text(),
+        inputs=TARGET_REQUIREMENTS.read_text,
         product=paths.PYTHON39,
         build=_build_target_python,
     )

@@ -10,7 +10,6 @@ Both listen on a random port of 127.0.0.1 and on a Unix socket, and ask everybod
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import json
 import os
 import pwd
@@ -26,6 +25,7 @@ from typing import Iterator
 
 from . import paths
 from .console import LabError
+from .processes import stop_with_parent
 
 START_SECONDS = 60
 STOP_SECONDS = 60
@@ -36,9 +36,6 @@ FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 
 # Members of this role get in through TLS only, for tests of a server that demands it.
 TLS_ONLY_ROLE = "tls_required"
-
-_PR_SET_PDEATHSIG = 1
-_libc = ctypes.CDLL(None)
 
 
 def debian_bin() -> Path | None:
@@ -124,7 +121,7 @@ class Cluster:
                 stderr=log,
                 cwd=self.home,
                 start_new_session=True,
-                preexec_fn=None if detached else _stop_with_parent,
+                preexec_fn=None if detached else stop_with_parent,
                 **_as_server_user(),
             )
         self._wait_until_ready()
@@ -307,8 +304,3 @@ def _reachable(programs: Path, home: Path) -> Path:
         # The wheel's own libraries lie beside the package and are found by a relative path.
         shutil.copytree(package.with_name(f"{package.name}.libs"), copy / f"{package.name}.libs")
         return copy / package.name / programs.parent.name / programs.name
-
-
-def _stop_with_parent() -> None:
-    """In the child, before it becomes PostgreSQL: be told to shut down when the parent dies, however it dies."""
-    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGINT)

@@ -1,0 +1,121 @@
+# Copyright: (c) 2026, openwebui.postgres contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The checks that make runs, each timed, with a table at the end."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import Callable, NamedTuple
+
+from . import install, paths, sanity, tree
+from .console import LabError, say, warn
+from .processes import call
+
+Check = Callable[[], int]
+
+BIN = paths.VENV / "bin"
+
+
+def _environment(collections: Path = paths.COLLECTIONS) -> dict[str, str]:
+    """Ansible and its linters with this collection, their caches inside the checkout."""
+    return {
+        "PATH": os.pathsep.join([str(BIN), os.environ["PATH"]]),
+        "ANSIBLE_COLLECTIONS_PATH": str(collections),
+        "ANSIBLE_HOME": str(paths.LAB / "ansible-home"),
+        "XDG_CACHE_HOME": str(paths.CACHE),
+        "NO_COLOR": "1",
+    }
+
+
+def setup() -> int:
+    install.everything()
+    return 0
+
+
+def lint() -> int:
+    """All linters, also when one of them has something to say."""
+    collection = tree.copy()
+    in_copy = _environment(tree.TREE)
+    return max(
+        call(BIN / "ruff", "check", cwd=paths.ROOT),
+        call(BIN / "yamllint", "--strict", ".", cwd=collection),
+        call(BIN / "ansible-lint", "--profile", "production", "--offline", "--strict", cwd=collection, env=in_copy),
+        call(BIN / "antsibull-docs", "lint-collection-docs", "--plugin-docs", ".", cwd=collection, env=in_copy),
+        call(BIN / "antsibull-changelog", "lint", cwd=collection),
+    )
+
+
+def unit() -> int:
+    return max(_pytest("tests/unit"), _unit_on_target_python())
+
+
+def _unit_on_target_python() -> int:
+    """What runs on targets, once more on the oldest Python they may have."""
+    if not paths.PYTHON39.exists():
+        say("no Python 3.9 on this machine: unit tests ran on the controller's Python only")
+        return 0
+    options = ("-o", "addopts=--import-mode=importlib --strict-markers -ra")
+    tests = ("tests/unit/plugins/module_utils", "tests/unit/plugins/modules")
+    environment = {"PYTHONPATH": str(paths.MODULE_PATH), "PYTHONDONTWRITEBYTECODE": "1"}
+    return call(paths.PYTHON39, "-m", "pytest", *options, *tests, cwd=paths.ROOT, env=environment)
+
+
+def integration() -> int:
+    return _pytest("tests/integration")
+
+
+def e2e() -> int:
+    return _pytest("tests/e2e")
+
+
+def _pytest(*arguments: str) -> int:
+    return call(paths.PYTHON, "-m", "pytest", "--durations=5", *arguments, cwd=paths.ROOT, env=_environment())
+
+
+CHECKS: dict[str, Check] = {
+    "setup": setup,
+    "lint": lint,
+    "unit": unit,
+    "integration": integration,
+    "e2e": e2e,
+    "sanity": sanity.run,
+}
+
+
+class Result(NamedTuple):
+    name: str
+    outcome: str
+    seconds: float
+
+
+def run(names: list[str]) -> int:
+    """Run checks in the order given; a failed set-up ends the run, any other failure is remembered."""
+    results: list[Result] = []
+    for name in names:
+        say(f"----- {name}")
+        started = time.monotonic()
+        outcome = _outcome(CHECKS[name])
+        results.append(Result(name, outcome, time.monotonic() - started))
+        if name == "setup" and outcome != "ok":
+            break
+    if len(names) > 1:
+        _print_table(results)
+    return 0 if all(result.outcome == "ok" for result in results) else 1
+
+
+def _outcome(check: Check) -> str:
+    try:
+        return "ok" if check() == 0 else "FAILED"
+    except LabError as error:
+        warn(str(error))
+        return "FAILED"
+
+
+def _print_table(results: list[Result]) -> None:
+    print(f"\n{'step':<14}{'seconds':>9}  result")
+    for name, outcome, seconds in results:
+        print(f"{name:<14}{seconds:>9.1f}  {outcome}")
+    print(f"{'all':<14}{sum(result.seconds for result in results):>9.1f}", flush=True)

@@ -1,0 +1,76 @@
+# Copyright: (c) 2026, openwebui.postgres contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a role documents and what it does by default are the same thing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Iterator
+
+import pytest
+import yaml
+
+ROLES = Path(__file__).resolve().parents[3] / "roles"
+ROLE_FOLDERS = sorted(folder for folder in ROLES.iterdir() if folder.is_dir())
+
+every_role = pytest.mark.parametrize("role", ROLE_FOLDERS, ids=lambda folder: folder.name)
+
+
+def read(path: Path) -> dict:
+    return yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+
+
+def defaults(role: Path) -> dict:
+    path = role / "defaults" / "main.yml"
+    return read(path) if path.exists() else {}
+
+
+def entry_points(role: Path) -> dict:
+    return read(role / "meta" / "argument_specs.yml")["argument_specs"]
+
+
+def options(role: Path) -> dict:
+    """Options of all entry points. One that several share must be written the same in each."""
+    merged: dict = {}
+    for entry_point in entry_points(role).values():
+        for name, option in entry_point.get("options", {}).items():
+            assert merged.setdefault(name, option) == option, f"{name} differs between entry points"
+    return merged
+
+
+def with_suboptions(entry: dict, prefix: str = "") -> Iterator[tuple[str, dict]]:
+    for name, option in entry.get("options", {}).items():
+        yield f"{prefix}{name}", option
+        yield from with_suboptions(option, f"{prefix}{name}.")
+
+
+def test_there_are_roles() -> None:
+    assert ROLE_FOLDERS
+
+
+@every_role
+def test_every_default_is_documented_with_its_value(role: Path) -> None:
+    documented = {name: option["default"] for name, option in options(role).items() if "default" in option}
+    assert documented == defaults(role)
+
+
+@every_role
+def test_options_without_a_default_are_required_or_have_no_default_at_all(role: Path) -> None:
+    for name, option in options(role).items():
+        assert not (option.get("required") and "default" in option), f"{name} is required and has a default"
+
+
+@every_role
+def test_every_option_has_a_type_and_a_description(role: Path) -> None:
+    for entry_point, specification in entry_points(role).items():
+        assert specification.get("short_description"), f"{entry_point} has no short_description"
+        for name, option in with_suboptions(specification):
+            assert option.get("type"), f"{name} has no type"
+            assert option.get("description"), f"{name} has no description"
+
+
+@every_role
+def test_variables_carry_the_name_of_a_role(role: Path) -> None:
+    # What several roles share starts with webui_ alone, so that is what can be asked for.
+    assert [name for name in options(role) if not name.startswith("webui_")] == []
