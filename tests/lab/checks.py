@@ -38,14 +38,19 @@ def setup() -> int:
 def lint() -> int:
     """All linters, also when one of them has something to say."""
     collection = tree.copy()
-    in_copy = _environment(tree.TREE)
-    return max(
-        call(BIN / "ruff", "check", cwd=paths.ROOT),
-        call(BIN / "yamllint", "--strict", ".", cwd=collection),
-        call(BIN / "ansible-lint", "--profile", "production", "--offline", "--strict", cwd=collection, env=in_copy),
-        call(BIN / "antsibull-docs", "lint-collection-docs", "--plugin-docs", ".", cwd=collection, env=in_copy),
-        call(BIN / "antsibull-changelog", "lint", cwd=collection),
+    environment = _environment(tree.TREE)
+    linters = (
+        ("ruff", "check"),
+        ("yamllint", "--strict", "."),
+        ("ansible-lint", "--profile", "production", "--offline", "--strict"),
+        ("antsibull-docs", "lint-collection-docs", "--plugin-docs", "."),
+        ("antsibull-changelog", "lint"),
     )
+    failed = 0
+    for program, *arguments in linters:
+        say(program)
+        failed = call(BIN / program, *arguments, cwd=collection, env=environment) or failed
+    return failed
 
 
 def unit() -> int:
