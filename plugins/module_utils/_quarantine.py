@@ -12,10 +12,11 @@ Note that this module_utils is private to the collection. Its API can change at 
 from __future__ import annotations
 
 import base64
+import contextlib
 import datetime
 import json
 import os
-from typing import Any, Iterator
+from typing import Any, Callable, Iterator
 
 from ansible_collections.openwebui.postgres.plugins.module_utils._problems import refuse
 from ansible_collections.openwebui.postgres.plugins.module_utils._values import Text
@@ -35,19 +36,21 @@ def freeze(value: object) -> Any:
     return {"real": repr(value)} if isinstance(value, float) else {"integer": value}
 
 
+_DECODERS: dict[str, Callable[[Any], object]] = {
+    "text": lambda value: Text(value.encode()),
+    "text_base64": lambda value: Text(base64.b64decode(value)),
+    "blob": base64.b64decode,
+    "real": float,
+    "integer": int,
+}
+
+
 def thaw(frozen: Any) -> object:
     """The value that :func:`freeze` was given."""
     if frozen is None:
         return None
     (kind, value), = frozen.items()
-    decoders = {
-        "text": lambda: Text(value.encode()),
-        "text_base64": lambda: Text(base64.b64decode(value)),
-        "blob": lambda: base64.b64decode(value),
-        "real": lambda: float(value),
-        "integer": lambda: int(value),
-    }
-    return decoders[kind]()
+    return _DECODERS[kind](value)
 
 
 class Quarantine:
@@ -69,13 +72,15 @@ class Quarantine:
         try:
             if self._file is None:
                 self._open()
-            json.dump(record, self._file, ensure_ascii=False)
-            self._file.write("\n")
+            # Not json.dump, which goes through every character in Python.
+            self._file.write(json.dumps(record, ensure_ascii=False) + "\n")
         except OSError as error:
             raise self._in_words(error) from None
 
     def _open(self) -> None:
-        os.makedirs(self.folder, mode=0o700, exist_ok=True)
+        if not os.path.isdir(self.folder):
+            os.makedirs(self.folder, mode=0o700, exist_ok=True)
+            sync_folder(os.path.dirname(os.path.abspath(self.folder)))
         stamp = datetime.datetime.now(datetime.timezone.utc).strftime("%Y%m%dT%H%M%S.%fZ")
         path = os.path.join(self.folder, f"{self.name}-{stamp}.jsonl")
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -97,12 +102,15 @@ class Quarantine:
 
     def discard(self) -> None:
         """Remove the file: what it tells of did not happen. After :meth:`keep` has closed it, remove it all the same."""
-        if self._file is not None:
-            self._file.close()
-            self._file = None
-        if self.path is not None:
-            os.unlink(self.path)
-            self.path = None
+        # Closing writes what is still in memory: on a full disk it fails, and so it may.
+        with contextlib.suppress(OSError):
+            if self._file is not None:
+                self._file.close()
+        self._file = None
+        with contextlib.suppress(OSError):
+            if self.path is not None:
+                os.unlink(self.path)
+        self.path = None
 
     def _in_words(self, error: OSError) -> Exception:
         return refuse("quarantine", f"{self.path or self.folder}: the quarantine cannot be written ({error.strerror})")

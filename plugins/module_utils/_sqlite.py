@@ -53,13 +53,37 @@ class Column(NamedTuple):
 
 
 class ForeignKey(NamedTuple):
-    """A foreign key of the source. SQLite knows it by ``(table, id)``; Open WebUI never has it enforced."""
+    """A foreign key of the source. SQLite knows it by ``(table, id)``; Open WebUI never has it enforced.
+
+    :ivar parent_exists: whether there is such a table at all.
+    """
 
     id: int
     table: str
     columns: tuple[str, ...]
     parent: str
+    parent_columns: tuple[str, ...]
+    parent_exists: bool
     on_delete: str
+
+    def is_violated(self, but_not: str = "0") -> str:
+        """The SQL condition by which a row, called C(child), is an orphan: SQLite's C(foreign_key_check) in other words.
+
+        It also stands where that pragma gives up, because the parent's columns are not unique.
+
+        :param but_not: SQL condition for rows, called C(parent), which do not count as parents.
+        """
+        filled = " AND ".join(f"child.{quote(column)} IS NOT NULL" for column in self.columns)
+        if not self.parent_exists:
+            return filled
+        parents = f"SELECT 1 FROM main.{quote(self.parent)} AS parent WHERE {self.refers()} AND NOT ({but_not})"
+        return f"{filled} AND NOT EXISTS ({parents})"
+
+    def refers(self) -> str:
+        """The SQL condition by which a row, called C(child), refers to one called C(parent)."""
+        # The plus sign makes the parent's column alone decide how values are compared, as it does in a foreign key.
+        pairs = zip(self.columns, self.parent_columns)
+        return " AND ".join(f"parent.{quote(theirs)} = +child.{quote(ours)}" for ours, theirs in pairs)
 
 
 class Orphans(NamedTuple):
@@ -315,6 +339,16 @@ class Source:
             return row[0]
         return None
 
+    def execute(self, sql: str, parameters: tuple[object, ...] = ()) -> int:
+        """Run a statement that changes something, if only a temporary table, and tell how many rows it has changed.
+
+        :raises Refused: when that cannot be done.
+        """
+        try:
+            return self.connection.execute(sql, parameters).rowcount
+        except sqlite3.DatabaseError as error:
+            raise _in_words(self.path, error) from None
+
     def offer_json_valid(self, judge: Callable[[str], bool]) -> None:
         """See to it that SQL has C(json_valid), also where SQLite was built without it."""
         try:
@@ -358,13 +392,20 @@ class Source:
 
     def foreign_keys(self, table: str) -> list[ForeignKey]:
         """The foreign keys that a table declares."""
-        keys: dict[int, ForeignKey] = {}
+        parts: dict[int, list[tuple]] = {}
         for row in self.query(f"PRAGMA foreign_key_list({quote(table)})"):
-            number, _seq, parent, column, _to, _on_update, on_delete, _match = row
-            known = keys.get(number)
-            columns = (*(known.columns if known else ()), text(column))
-            keys[number] = ForeignKey(number, table, columns, text(parent), text(on_delete))
-        return [keys[number] for number in sorted(keys)]
+            parts.setdefault(row[0], []).append(row)
+        return [self._foreign_key(table, parts[number]) for number in sorted(parts)]
+
+    def _foreign_key(self, table: str, parts: list[tuple]) -> ForeignKey:
+        number, _seq, name, _from, to, _on_update, on_delete, _match = parts[0]
+        # SQLite tells names apart without regard to case, and takes the parent's primary key when no columns are named.
+        parent = next((known for known in self.tables() if known.lower() == text(name).lower()), None)
+        columns = tuple(text(part[3]) for part in parts)
+        parent_columns = tuple(text(part[4]) for part in parts) if to is not None else tuple(self.primary_key(parent or ""))
+        if parent and len(columns) != len(parent_columns):
+            raise refuse("schema", f"{self.path}: the foreign key of {table} fits no key of {parent}; repair the schema first")
+        return ForeignKey(number, table, columns, parent or text(name), parent_columns, bool(parent), text(on_delete))
 
     def revision(self) -> str | None:
         """The alembic revision of the file, or None where it has none."""
@@ -387,16 +428,12 @@ class Source:
         return [line for line in lines if line != "ok" and not line.startswith("***")]
 
     def orphans(self) -> list[Orphans]:
-        """Rows whose parent is gone, counted for each foreign key. Read as a stream: their number does not matter."""
+        """Rows whose parent is gone, counted for each foreign key by SQLite itself: their number does not matter."""
         found = []
-        for table in self.tables():
-            keys = {key.id: key for key in self.foreign_keys(table)}
-            counts: dict[int, int] = {}
-            for _table, _rowid, _parent, number in self.query(f"PRAGMA foreign_key_check({quote(table)})") if keys else ():
-                counts[number] = counts.get(number, 0) + 1
-            for number, rows in sorted(counts.items()):
-                key = keys[number]
-                found.append(Orphans(table, key.parent, ", ".join(key.columns), rows, key.on_delete))
+        for key in (key for table in self.tables() for key in self.foreign_keys(table)):
+            rows = self.value(f"SELECT count(*) FROM main.{quote(key.table)} AS child WHERE {key.is_violated()}")
+            if rows:
+                found.append(Orphans(key.table, key.parent, ", ".join(key.columns), rows, key.on_delete))
         return found
 
 
@@ -422,6 +459,25 @@ def open_source(path: str, live: bool = False) -> Iterator[Source]:
             yield source
         finally:
             connection.close()
+
+
+@contextmanager
+def open_writable(path: str) -> Iterator[Source]:
+    """Open a database of Open WebUI for changes, in one transaction. What is not committed inside is undone.
+
+    Foreign keys are not enforced, as Open WebUI itself has it: no change brings others about.
+
+    :raises Refused: when the file cannot be read or not be written to.
+    """
+    state = look(path)
+    source = Source(path, _connect(path, "mode=rw"), state, "shared")
+    try:
+        for statement in ("PRAGMA foreign_keys = OFF", "PRAGMA synchronous = FULL", "BEGIN IMMEDIATE"):
+            source.execute(statement)
+        _demand_open_webui(source)
+        yield source
+    finally:
+        source.connection.close()
 
 
 def _how_to_open(state: FileState, live: bool) -> str:
@@ -462,6 +518,10 @@ def _begin(source: Source) -> None:
     """Start the read transaction, which begins with the first read, and see whose file it is."""
     for statement in ("PRAGMA query_only = ON", "BEGIN"):
         source.connection.execute(statement)
+    _demand_open_webui(source)
+
+
+def _demand_open_webui(source: Source) -> None:
     tables = set(source.tables())
     if not tables:
         raise refuse("source", f"{source.path}: holds no tables; Open WebUI has not created its schema here")
@@ -477,4 +537,10 @@ def _in_words(path: str, error: sqlite3.Error) -> Refused:
         return refuse("source", f"{path}: is damaged ({message}); restore it from a backup, or try sqlite3's .recover")
     if "locked" in message or "busy" in message:
         return refuse("source", f"{path}: is locked by a writer; stop Open WebUI and try again")
+    if "readonly" in message or "unable to open" in message:
+        return refuse("source", f"{path}: the file or its folder cannot be written to; run as root or as its owner")
+    if "disk is full" in message:
+        return refuse("source", f"{path}: there is no room left on its device")
+    if isinstance(error, sqlite3.IntegrityError):
+        return refuse("constraint", f"{path}: a constraint of its schema is in the way ({message})")
     return refuse("source", f"{path}: SQLite cannot read it ({message})")
