@@ -78,9 +78,7 @@ class Quarantine:
             raise self._in_words(error) from None
 
     def _open(self) -> None:
-        if not os.path.isdir(self.folder):
-            os.makedirs(self.folder, mode=0o700, exist_ok=True)
-            sync_folder(os.path.dirname(os.path.abspath(self.folder)))
+        create_folder(self.folder)
         stamp = datetime.datetime.now(datetime.timezone.utc).strftime("%Y%m%dT%H%M%S.%fZ")
         path = os.path.join(self.folder, f"{self.name}-{stamp}.jsonl")
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -95,7 +93,7 @@ class Quarantine:
             self._file.flush()
             os.fsync(self._file.fileno())
             self._file.close()
-            sync_folder(self.folder)
+            sync(self.folder)
         except OSError as error:
             raise self._in_words(error) from None
         self._file = None
@@ -116,9 +114,16 @@ class Quarantine:
         return refuse("quarantine", f"{self.path or self.folder}: the quarantine cannot be written ({error.strerror})")
 
 
-def sync_folder(folder: str) -> None:
-    """Make a new name in a folder durable."""
-    descriptor = os.open(folder, os.O_RDONLY)
+def create_folder(folder: str) -> None:
+    """Make a folder for its owner only, durably. One that is there stays as it is."""
+    if not os.path.isdir(folder):
+        os.makedirs(folder, mode=0o700, exist_ok=True)
+        sync(os.path.dirname(os.path.abspath(folder)))
+
+
+def sync(path: str) -> None:
+    """Make a file's content durable, or the names in a folder."""
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:

@@ -438,17 +438,18 @@ class Source:
 
 
 @contextmanager
-def open_source(path: str, live: bool = False) -> Iterator[Source]:
+def open_source(path: str, live: bool = False, scratch: str | None = None) -> Iterator[Source]:
     """Open a database of Open WebUI for reading. Neither it nor its folder is changed.
 
     :param path: the file, usually C(webui.db).
     :param live: the file may be in use. Its writer is then never made to wait, at the price that :meth:`Source.changed` has
         to be asked before a finding is believed.
+    :param scratch: a folder with room for a private copy, should one be needed.
     :raises Refused: when the file is not a readable SQLite file, or is some other application's.
     """
     state = look(path)
     method = _how_to_open(state, live)
-    with tempfile.TemporaryDirectory(prefix="webui-sqlite-") as folder:
+    with tempfile.TemporaryDirectory(prefix="webui-sqlite-", dir=scratch) as folder:
         if method == "copy":
             connection = _connect(_private_copy(path, folder), "mode=rw")
         else:
@@ -485,9 +486,9 @@ def _how_to_open(state: FileState, live: bool) -> str:
         if state.has_shm:
             return "shared"
         return "copy" if state.wal_size else "lock-free"
-    in_use = live and bool(holders(state.path))
-    if in_use:
-        return "lock-free"
+    # The journal of a writer that is at work is not hot: it is the writer's own.
+    if (live or state.hot_journal) and holders(state.path):
+        return "lock-free" if live else "shared"
     return "copy" if state.hot_journal else "shared"
 
 
