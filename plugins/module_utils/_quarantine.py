@@ -38,8 +38,8 @@ def freeze(value: object) -> Any:
 
 _DECODERS: dict[str, Callable[[Any], object]] = {
     "text": lambda value: Text(value.encode()),
-    "text_base64": lambda value: Text(base64.b64decode(value)),
-    "blob": base64.b64decode,
+    "text_base64": lambda value: Text(base64.b64decode(value, validate=True)),
+    "blob": lambda value: base64.b64decode(value, validate=True),
     "real": float,
     "integer": int,
 }
@@ -140,7 +140,7 @@ def read(path: str) -> Iterator[dict[str, Any]]:
             for number, line in enumerate(file, start=1):
                 try:
                     yield json.loads(line)
-                except ValueError:
+                except (ValueError, RecursionError):
                     raise refuse("quarantine", f"{path}: line {number} is not a record of a quarantine") from None
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
