@@ -57,6 +57,9 @@ if running; then exit 0; fi
 cd "$DATA_DIR"
 setsid "$venv/bin/open-webui" serve --host 127.0.0.1 --port {port} >>"$folder/webui.log" 2>&1 </dev/null &
 echo $! >"$pid_file"
+# Whether it comes up is for the health address to say; but what cannot even be run should be said here.
+sleep 0.5
+if ! running; then tail -n 5 "$folder/webui.log" >&2; exit 1; fi
 """,
     ),
     "stop": (
@@ -144,8 +147,7 @@ class Client:
         """Send one file the way a browser's form does."""
         boundary = uuid.uuid4().hex
         parts = [
-            f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\n'
-            f"Content-Type: text/plain\r\n\r\n".encode()
+            f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\nContent-Type: text/plain\r\n\r\n'.encode()
             + content
             + b"\r\n"
         ]
@@ -184,10 +186,10 @@ class OpenWebUI:
             "RAG_EMBEDDING_ENGINE": "openai",
             "ENABLE_VERSION_UPDATE_CHECK": "false",
         }
-        _write(service.env_file, "".join(f"{name}={value}\n" for name, value in settings.items()), 0o600)
+        write_private(service.env_file, "".join(f"{name}={value}\n" for name, value in settings.items()))
         for name, (purpose, text) in _COMMANDS.items():
             names = {"folder": shlex.quote(str(service.folder)), "venv": shlex.quote(str(paths.OPEN_WEBUI))}
-            _write(service.bin / name, (_HEADER + text).format(purpose=purpose, port=port, **names), 0o700)
+            write_private(service.bin / name, (_HEADER + text).format(purpose=purpose, port=port, **names), 0o700)
         return service
 
     @property
@@ -263,7 +265,7 @@ class OpenWebUI:
         raise RuntimeError(f"Open WebUI at {self.url} is not ready; the end of {self.log}:\n{tail}")
 
 
-def _write(path: Path, text: str, mode: int) -> None:
+def write_private(path: Path, text: str, mode: int = 0o600) -> None:
     """Write a file that never was readable to others, not even for a moment."""
     path.unlink(missing_ok=True)
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "w", encoding="utf-8") as stream:

@@ -96,10 +96,10 @@ _OF_THE_MOMENT = {
 }
 
 
-def snapshot(client: Client, world: World) -> Snapshot:
-    """Everything that Open WebUI tells its users, asked with the tokens they had before."""
+def snapshot(client: Client, world: World, users: int | None = None) -> Snapshot:
+    """Everything that Open WebUI tells its users (or the first few), asked with the tokens they had before."""
     answers: Snapshot = {}
-    for account in world.accounts:
+    for account in world.accounts[:users]:
         me = Client(client.url, account.token)
         paths = {**_OF_USERS, **(_OF_ADMIN if account is world.admin else {})}
         for path, details in paths.items():
@@ -192,7 +192,8 @@ def _answer(me: Client, path: str) -> Any:
 def _stable(answer: Any) -> Any:
     """Lists of things with an id in the order of the ids: many are sorted by a second in which several were changed."""
     if isinstance(answer, dict):
-        return {key: _stable(value) for key, value in answer.items()}
+        # The members of a group are fetched without any order at all.
+        return {key: sorted(value) if key == "user_ids" and value else _stable(value) for key, value in answer.items()}
     if not isinstance(answer, list):
         return answer
     if answer and all(isinstance(entry, dict) and "id" in entry for entry in answer):

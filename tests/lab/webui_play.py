@@ -1,0 +1,49 @@
+# Copyright: (c) 2026, openwebui.postgres contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""ansible-playbook as an operator runs it: an inventory with variables, this checkout, a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from . import paths
+from .webui_service import OpenWebUI, write_private
+
+ANSIBLE_PLAYBOOK = paths.VENV / "bin" / "ansible-playbook"
+MIGRATE = "playbooks/migrate.yml"
+AUDIT = "playbooks/audit.yml"
+
+
+def host_variables(service: OpenWebUI, database: Mapping[str, Any]) -> dict[str, Any]:
+    """The variables of a host that runs this service with the runtime `command`; `database` gives webui_database_*."""
+    commands = {f"webui_command_{name}": [str(service.bin / name)] for name in ("probe", "stop", "start", "bootstrap")}
+    return {
+        "ansible_connection": "local",
+        # Ansible's own interpreter has psycopg, so that no run has to install it first.
+        "ansible_python_interpreter": str(paths.PYTHON),
+        "webui_python_interpreter": str(paths.PYTHON),
+        "webui_runtime": "command",
+        "webui_data_dir": str(service.data),
+        "webui_env_file": str(service.env_file),
+        "webui_health_url": f"{service.url}/ready",
+        "webui_state_dir": str(service.folder / "state"),
+        **commands,
+        **database,
+    }
+
+
+def write_inventory(path: Path, hosts: Mapping[str, Mapping[str, Any]]) -> Path:
+    """An inventory with these hosts in the group `webui`. It holds passwords, so nobody else may read it."""
+    write_private(path, json.dumps({"webui": {"hosts": hosts}}, indent=2))
+    return path
+
+
+def environment(**more: str) -> dict[str, str]:
+    """What ansible-playbook needs of the environment: this checkout's configuration, and nothing of the caller's own."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "WEBUI_"))}
+    return {**inherited, "ANSIBLE_CONFIG": str(paths.ROOT / "ansible.cfg"), **more}
