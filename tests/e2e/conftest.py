@@ -1,0 +1,194 @@
+# Copyright: (c) 2026, openwebui.postgres contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A filled Open WebUI, made once in a session and copied for each test, and plays against it.
+
+filled       the folder of an Open WebUI on SQLite, stopped: full of real data and real orphans; never started again
+server       PostgreSQL 18 for the whole session, empty
+site         makes sites: a copy of `filled` as a service of its own, with a database of its own on `server`
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from lab import paths, postgres, webui_play
+from lab.databases import DatabaseServer
+from lab.postgres import free_port
+from lab.webui_fill import World, fill
+from lab.webui_service import Client, OpenWebUI
+
+# All that a URL, a shell, an env file, YAML and SQL could stumble over.
+HOSTILE_PASSWORD = "p@ss/w:rd %41#?'\"\\ $HOME ~`"
+PLAY_SECONDS = 300
+
+
+@dataclass
+class Run:
+    """A play that has ended."""
+
+    code: int
+    output: str
+
+    @property
+    def changed(self) -> int:
+        """Sum of `changed=` over all hosts of the recap."""
+        recap = self.output.rpartition("PLAY RECAP")[2]
+        return sum(int(word.partition("=")[2]) for word in recap.split() if word.startswith("changed="))
+
+    def succeeded(self) -> Run:
+        assert self.code == 0, self.output
+        return self
+
+
+@dataclass
+class Site:
+    """One Open WebUI with the database that it is to move to."""
+
+    name: str
+    service: OpenWebUI
+    world: World
+    server: DatabaseServer
+    variables: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def secrets(self) -> list[str]:
+        """What no output may hold, in every form that it has somewhere."""
+        passwords = [HOSTILE_PASSWORD, self.server.cluster.password]
+        escaped = [json.dumps(password)[1:-1] for password in passwords]
+        return [*passwords, *escaped, *(account.password for account in self.world.accounts), self.service.secret_key]
+
+    def start(self) -> Client:
+        return self.service.start()
+
+    def inventory(self) -> Path:
+        path = self.service.folder / "inventory.json"
+        return webui_play.write_inventory(path, {self.name: self.variables})
+
+    def play(self, playbook: str = webui_play.MIGRATE, *arguments: str) -> Run:
+        return play(playbook, self.inventory(), *arguments)
+
+    def database_url(self) -> str:
+        """What the next start will use; empty for SQLite."""
+        return self.service.setting("DATABASE_URL")
+
+    def fingerprint(self) -> dict[str, str]:
+        """The content of the SQLite database, its write-ahead log included, as digests."""
+        files = [self.service.database, self.service.database.with_name("webui.db-wal")]
+        return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files if path.exists()}
+
+
+SiteMaker = Callable[..., Site]
+
+
+def play(playbook: str, inventory: Path, *arguments: str, env: dict[str, str] | None = None) -> Run:
+    """Run a playbook from the checkout to its end."""
+    answer = subprocess.run(
+        [webui_play.ANSIBLE_PLAYBOOK, playbook, "-i", inventory, *arguments],
+        cwd=paths.ROOT,
+        env=env or webui_play.environment(ANSIBLE_NOCOLOR="1"),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=PLAY_SECONDS,
+        check=False,
+    )
+    return Run(answer.returncode, answer.stdout)
+
+
+def play_until(marker: str, inventory: Path) -> str:
+    """Run migrate.yml and kill it, with all its children, when its output says `marker`. Returns what it said."""
+    process = subprocess.Popen(
+        [webui_play.ANSIBLE_PLAYBOOK, webui_play.MIGRATE, "-i", inventory],
+        cwd=paths.ROOT,
+        env=webui_play.environment(ANSIBLE_NOCOLOR="1", PYTHONUNBUFFERED="1"),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    said = []
+    for line in process.stdout:
+        said.append(line)
+        if marker in line:
+            break
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    process.stdout.close()
+    return "".join(said)
+
+
+@pytest.fixture(scope="session")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("filled")
+    service = OpenWebUI.create(folder, free_port())
+    try:
+        world = fill(service.start())
+    finally:
+        service.stop()
+    world.save(folder / "world.json")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[DatabaseServer]:
+    with postgres.temporary("18") as cluster:
+        yield DatabaseServer(cluster)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    assert found, "no Chromium on this machine; on Debian: apt-get install chromium"
+    return found
+
+
+@pytest.fixture(scope="module")
+def site(filled: Path, server: DatabaseServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SiteMaker]:
+    made: list[Site] = []
+
+    def make(name: str, **variables: Any) -> Site:
+        folder = tmp_path_factory.mktemp(name)
+        shutil.copytree(filled / "data", folder / "data")
+        # Uploads are found by the absolute path in the database: the copies share those of `filled`, and delete none.
+        service = OpenWebUI.create(folder, free_port(), OpenWebUI(filled, 0).secret_key)
+        database = {
+            "webui_database_host": server.cluster.host,
+            "webui_database_port": server.cluster.port,
+            "webui_database_name": f"{name}-db",
+            "webui_database_user": f"{name}.owner",
+            "webui_database_password": HOSTILE_PASSWORD,
+            "webui_postgres_admin_user": server.cluster.superuser,
+            "webui_postgres_admin_password": server.cluster.password,
+            "webui_instance_health_delay": 1,
+        }
+        world = World.load(filled / "world.json")
+        found = Site(name, service, world, server, {**webui_play.host_variables(service, database), **variables})
+        made.append(found)
+        return found
+
+    yield make
+    for found in made:
+        found.service.stop()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+    """With a failed test, show the end of each Open WebUI's log: the reason is often there and nowhere else."""
+    report = yield
+    if report.failed and "site" in getattr(item, "fixturenames", ()):
+        base = item.config._tmp_path_factory.getbasetemp()
+        for log in sorted(base.glob("*/webui.log")):
+            print(f"--- the end of {log}", *log.read_text(errors="replace").splitlines()[-15:], sep="\n", file=sys.stderr)
+    return report
