@@ -188,7 +188,7 @@ def _demand_room(state: FileState, dest: str) -> None:
         folder = os.path.dirname(folder)
     if not os.path.isdir(folder):
         raise refuse("backup", f"{folder}: is not a folder, so no backup can be put there")
-    if not os.access(folder, os.W_OK | os.X_OK):
+    if not os.access(folder, os.W_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids):
         raise refuse("backup", f"{folder}: cannot be written to, so no backup can be put there")
     needed = state.size + state.wal_size
     free = shutil.disk_usage(folder).free
@@ -271,10 +271,14 @@ class _Patience:
         self.remaining: int | None = None
 
     def __call__(self, status: int, remaining: int, total: int) -> None:
-        if self.remaining is not None and remaining > self.remaining:
-            self.restarts += 1
-        self.remaining = remaining
-        self.waits = self.waits + 1 if status in _MUST_WAIT else 0
+        if status in _MUST_WAIT:
+            self.waits += 1
+        else:
+            self.waits = 0
+            # Every step brings SQLite nearer to the end, unless it had to begin again.
+            if self.remaining is not None and remaining >= self.remaining:
+                self.restarts += 1
+            self.remaining = remaining
         if self.restarts > RESTARTS_AT_MOST or self.waits > WAITS_AT_MOST:
             raise _too_busy(self.path)
 

@@ -616,7 +616,7 @@ def test_of_two_at_once_one_does_it_and_the_other_finds_nothing_or_is_refused(ma
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     started = [subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) for _number in range(2)]
     answers = sorted(process.communicate(timeout=60)[0].strip() for process in started)
-    assert answers in (["False", "True"], ["True", "in_use"])
+    assert answers.count("True") == 1
     assert rows(path, "PRAGMA foreign_key_check") == []
     assert len(os.listdir(quarantine)) == 1
 
