@@ -1,0 +1,32 @@
+# Copyright: (c) 2026, openwebui.postgres contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Modules run inside the test's own process: quick, and on whatever Python runs the tests.
+
+call_module   call_module(main, {"path": …}, check=False, diff=False) -> the module's answer; failed=True when it fails
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Callable
+
+import pytest
+from ansible.module_utils import basic
+
+
+@pytest.fixture
+def call_module(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path_factory) -> Callable[..., dict]:
+    remote_tmp = tmp_path_factory.mktemp("remote")
+
+    def call(main: Callable[[], None], args: dict, check: bool = False, diff: bool = False) -> dict:
+        internal = {"_ansible_check_mode": check, "_ansible_diff": diff, "_ansible_remote_tmp": str(remote_tmp)}
+        monkeypatch.setattr(basic, "_ANSIBLE_ARGS", json.dumps({"ANSIBLE_MODULE_ARGS": {**args, **internal}}).encode())
+        # ansible-core asks for it from 2.19 on.
+        monkeypatch.setattr(basic, "_ANSIBLE_PROFILE", "legacy", raising=False)
+        capsys.readouterr()
+        with pytest.raises(SystemExit):
+            main()
+        return json.loads(capsys.readouterr().out)
+
+    return call
