@@ -15,7 +15,7 @@ import sqlite3
 import stat
 import struct
 import tempfile
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from typing import Callable, Iterator, NamedTuple
 from urllib.parse import quote as url_quote
 
@@ -150,6 +150,14 @@ def _read_start(path: str, length: int) -> bytes:
         return file.read(length)
 
 
+def _read_companion(path: str, length: int) -> bytes:
+    """The start of a log or journal. They come and go while somebody writes."""
+    try:
+        return _read_start(path, length)
+    except FileNotFoundError:
+        return b""
+
+
 def look(path: str) -> FileState:
     """Look at the file from outside.
 
@@ -170,11 +178,15 @@ def look(path: str) -> FileState:
     try:
         header = _read_start(path, 4096)
         wal_size, wal_mtime_ns = _stamp(path + "-wal")
-        wal_header = _read_start(path + "-wal", 32) if wal_size else b""
-        journal = _read_start(path + "-journal", 8) if os.path.exists(path + "-journal") else b""
+        wal_header = _read_companion(path + "-wal", 32) if wal_size else b""
+        journal = _read_companion(path + "-journal", 8)
     except OSError as error:
         raise refuse("source", f"{error.filename}: cannot be read ({error.strerror}); run as root or as its owner") from None
     _demand_sqlite(path, header, facts.st_size)
+    # A journal whose first bytes are zero has been committed (journal_mode=persist).
+    hot_journal = bool(journal.strip(b"\x00"))
+    if not wal_size and not hot_journal:
+        _demand_all_pages(path, header)
     return FileState(
         path=path,
         size=facts.st_size,
@@ -184,8 +196,7 @@ def look(path: str) -> FileState:
         wal_mtime_ns=wal_mtime_ns,
         wal_header=wal_header,
         has_shm=os.path.exists(path + "-shm"),
-        # A journal whose first bytes are zero has been committed (journal_mode=persist).
-        hot_journal=bool(journal.strip(b"\x00")),
+        hot_journal=hot_journal,
     )
 
 
@@ -197,12 +208,17 @@ def _demand_sqlite(path: str, header: bytes, size: int) -> None:
         raise refuse("source", f"{path}: is not a SQLite database")
     if len(header) < HEADER_SIZE:
         raise refuse("source", f"{path}: is truncated, only {size} bytes are left; restore it from a backup")
+
+
+def _demand_all_pages(path: str, header: bytes) -> None:
+    """Compare the size in the header with the file's, where no log and no journal has the last word on it."""
     page_size, = struct.unpack(">H", header[16:18])
     page_size = 65536 if page_size == 1 else page_size
     changes, pages = struct.unpack(">II", header[24:32])
     valid_for, = struct.unpack(">I", header[92:96])
-    wal_may_hold_more = header[18:19] == b"\x02"
-    if changes == valid_for and pages * page_size > size and not wal_may_hold_more:
+    # Asked for after the header was read: a file in use grows.
+    size, _mtime_ns = _stamp(path)
+    if changes == valid_for and pages * page_size > size:
         raise refuse(
             "source",
             f"{path}: is truncated, {pages * page_size} bytes by its own header but {size} on disk; restore it from a backup",
@@ -449,17 +465,16 @@ def open_source(path: str, live: bool = False, scratch: str | None = None) -> It
     """
     state = look(path)
     method = _how_to_open(state, live)
-    with tempfile.TemporaryDirectory(prefix="webui-sqlite-", dir=scratch) as folder:
+    with ExitStack() as stack:
         if method == "copy":
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="webui-sqlite-", dir=scratch))
             connection = _connect(_private_copy(path, folder), "mode=rw")
         else:
             connection = _connect(path, "immutable=1" if method == "lock-free" else "mode=ro")
-        try:
-            source = Source(path, connection, state, method)
-            _begin(source)
-            yield source
-        finally:
-            connection.close()
+        stack.enter_context(closing(connection))
+        source = Source(path, connection, state, method)
+        _begin(source)
+        yield source
 
 
 @contextmanager
@@ -471,14 +486,12 @@ def open_writable(path: str) -> Iterator[Source]:
     :raises Refused: when the file cannot be read or not be written to.
     """
     state = look(path)
-    source = Source(path, _connect(path, "mode=rw"), state, "shared")
-    try:
+    with closing(_connect(path, "mode=rw")) as connection:
+        source = Source(path, connection, state, "shared")
         for statement in ("PRAGMA foreign_keys = OFF", "PRAGMA synchronous = FULL", "BEGIN IMMEDIATE"):
             source.execute(statement)
         _demand_open_webui(source)
         yield source
-    finally:
-        source.connection.close()
 
 
 def _how_to_open(state: FileState, live: bool) -> str:
