@@ -467,8 +467,7 @@ def open_source(path: str, live: bool = False, scratch: str | None = None) -> It
     method = _how_to_open(state, live)
     with ExitStack() as stack:
         if method == "copy":
-            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="webui-sqlite-", dir=scratch))
-            connection = _connect(_private_copy(path, folder), "mode=rw")
+            connection = _connect(_private_copy(path, scratch, stack), "mode=rw")
         else:
             connection = _connect(path, "immutable=1" if method == "lock-free" else "mode=ro")
         stack.enter_context(closing(connection))
@@ -505,9 +504,11 @@ def _how_to_open(state: FileState, live: bool) -> str:
     return "copy" if state.hot_journal else "shared"
 
 
-def _private_copy(path: str, folder: str) -> str:
-    copy = os.path.join(folder, "source.db")
+def _private_copy(path: str, scratch: str | None, stack: ExitStack) -> str:
+    """A copy of the file and its companions, which lasts as long as the stack."""
     try:
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="webui-sqlite-", dir=scratch))
+        copy = os.path.join(folder, "source.db")
         shutil.copyfile(path, copy)
         for companion in ("-wal", "-journal"):
             if os.path.exists(path + companion):
@@ -515,8 +516,8 @@ def _private_copy(path: str, folder: str) -> str:
     except OSError as error:
         raise refuse(
             "source",
-            f"{path}: has changes pending in its -wal or -journal, and no private copy could be made in {folder} "
-            f"({error.strerror}); make room there, or start and stop Open WebUI once",
+            f"{path}: has changes pending in its -wal or -journal, and no private copy could be made in "
+            f"{scratch or tempfile.gettempdir()} ({error.strerror}); make room there, or start and stop Open WebUI once",
         ) from None
     return copy
 

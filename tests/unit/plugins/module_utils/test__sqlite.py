@@ -285,6 +285,15 @@ def test_no_room_for_a_private_copy(make_source, start_writer, monkeypatch):
         pass
 
 
+def test_no_folder_for_a_private_copy(make_source, start_writer, tmp_path):
+    path = make_source(*USERS, journal_mode="wal")
+    start_writer(path, INSERT).kill()
+    os.unlink(path + "-shm")
+    reason = r"no private copy could be made in .*missing \(No such file or directory\)"
+    with pytest.raises(Refused, match=reason), open_source(path, scratch=str(tmp_path / "missing")):
+        pass
+
+
 def test_the_private_copy_goes_where_there_is_room(make_source, start_writer, tmp_path):
     path = make_source(*USERS, journal_mode="wal")
     start_writer(path, INSERT).kill()
