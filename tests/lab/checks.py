@@ -77,7 +77,9 @@ def e2e() -> int:
 
 
 def _pytest(*arguments: str) -> int:
-    return call(paths.PYTHON, "-m", "pytest", "--durations=5", *arguments, cwd=paths.ROOT, env=_environment())
+    # A test that hangs must not block CI for ever.
+    options = ("--durations=5", "-o", "faulthandler_exit_on_timeout=true")
+    return call(paths.PYTHON, "-m", "pytest", *options, *arguments, cwd=paths.ROOT, env=_environment())
 
 
 CHECKS: dict[str, Check] = {
