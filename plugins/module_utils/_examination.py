@@ -17,7 +17,7 @@ from ansible_collections.openwebui.postgres.plugins.module_utils._openwebui impo
     describe_revision,
     is_leftover,
 )
-from ansible_collections.openwebui.postgres.plugins.module_utils._problems import Findings, summary
+from ansible_collections.openwebui.postgres.plugins.module_utils._problems import Findings, Refused, refuse, summary
 from ansible_collections.openwebui.postgres.plugins.module_utils._progress import Progress
 from ansible_collections.openwebui.postgres.plugins.module_utils._scan import Repairs, TablePlan, scan
 from ansible_collections.openwebui.postgres.plugins.module_utils._sqlite import Source, holders, look, open_source
@@ -25,6 +25,10 @@ from ansible_collections.openwebui.postgres.plugins.module_utils._values import 
 
 CHECKS = ("integrity", "foreign_keys", "values", "schema")
 FAILURES = ("integrity", "schema")
+
+# What can also be seen in a file that is sound, when somebody writes to it during a look without a lock.
+DISTURBED = frozenset({"integrity", "foreign_keys", "values"})
+ATTEMPTS = 3
 
 
 def examine(path: str, checks: list[str], fail_on: list[str]) -> tuple[dict[str, Any], str]:
@@ -34,18 +38,7 @@ def examine(path: str, checks: list[str], fail_on: list[str]) -> tuple[dict[str,
     :raises Refused: when the file cannot be read at all.
     """
     users = holders(path) if look(path) else []
-    findings = Findings()
-    with open_source(path, live=True) as source:
-        report = _facts(source)
-        if "integrity" in checks or "quick" in checks:
-            report["integrity"] = _integrity(source, "integrity" not in checks, findings)
-        if "schema" in checks:
-            _schema(source, findings)
-        damaged = findings.total and not report.get("integrity", {}).get("ok", True)
-        if "foreign_keys" in checks and not damaged:
-            report["orphans"] = _orphans(source, findings)
-        if "values" in checks and not damaged:
-            report["values"] = _values(source, findings)
+    report, findings = _look_until_settled(path, checks)
     for user in users:
         findings.add("in_use", f"in use by {user.command}" + (f" (pid {user.pid})" if user.pid else ""))
     report["in_use"] = bool(users)
@@ -56,7 +49,57 @@ def examine(path: str, checks: list[str], fail_on: list[str]) -> tuple[dict[str,
     return report, f"{path}: {summary(failures)}" if failures else ""
 
 
-def _facts(source: Source) -> dict[str, Any]:
+def _look_until_settled(path: str, checks: list[str]) -> tuple[dict[str, Any], Findings]:
+    """Look at the file once more when it was written to during a look without a lock, and something seems to be wrong."""
+    for _attempt in range(ATTEMPTS):
+        report, findings, disturbed = _look_at(path, checks)
+        if not disturbed:
+            return report, findings
+    if report is None:
+        raise refuse("in_use", f"{path}: is written to all the time, so it cannot be examined; stop Open WebUI for it")
+    settled = Findings()
+    settled.extend([problem for problem in findings.problems if problem.kind != "integrity"])
+    settled.add("in_use", "it was written to while it was examined, so some of this may not be so; try again, or stop Open WebUI")
+    if not report.get("integrity", {"ok": True})["ok"]:
+        report["integrity"] = {"ok": None, "errors": []}
+    return report, settled
+
+
+def _look_at(path: str, checks: list[str]) -> tuple[dict[str, Any] | None, Findings, bool]:
+    """:returns: the report (None where a write made it impossible), the findings, and whether a write may be behind them."""
+    findings = Findings()
+    report = None
+    with open_source(path, live=True) as source:
+        try:
+            report = _report(source, checks, findings)
+        except Refused:
+            if not _is_disturbed(source):
+                raise
+        suspicious = report is None or any(problem.kind in DISTURBED for problem in findings.problems)
+        return report, findings, suspicious and _is_disturbed(source)
+
+
+def _is_disturbed(source: Source) -> bool:
+    return source.method == "lock-free" and source.changed()
+
+
+def _report(source: Source, checks: list[str], findings: Findings) -> dict[str, Any]:
+    sound = True
+    report: dict[str, Any] = {}
+    if "integrity" in checks or "quick" in checks:
+        report["integrity"] = _integrity(source, "integrity" not in checks, findings)
+        sound = report["integrity"]["ok"]
+    report.update(_facts(source, sound))
+    if "schema" in checks:
+        _schema(source, sound, findings)
+    if "foreign_keys" in checks and sound:
+        report["orphans"] = _orphans(source, findings)
+    if "values" in checks and sound:
+        report["values"] = _values(source, findings)
+    return report
+
+
+def _facts(source: Source, sound: bool) -> dict[str, Any]:
     revision = source.revision()
     releases = REVISIONS.get(revision)
     return {
@@ -66,26 +109,28 @@ def _facts(source: Source) -> dict[str, Any]:
         "wal_bytes": source.state.wal_size,
         "revision": revision,
         "webui_versions": releases._asdict() if releases else {},
-        "tables": [{"name": table, "rows": source.count(table)} for table in source.tables()],
+        "tables": [{"name": table, "rows": _count(source, table, sound)} for table in source.tables()],
     }
+
+
+def _count(source: Source, table: str, sound: bool) -> int | None:
+    """The rows of a table; None where it is known that the file is damaged, and this table cannot be counted for it."""
+    try:
+        return source.count(table)
+    except Refused:
+        if sound:
+            raise
+        return None
 
 
 def _integrity(source: Source, quick: bool, findings: Findings) -> dict[str, Any]:
     errors = source.integrity(quick)
-    if errors and source.method == "lock-free":
-        errors = _integrity_again(source.path, quick, errors)
     for error in errors:
         findings.add("integrity", f"integrity: {error}")
     return {"ok": not errors, "errors": errors}
 
 
-def _integrity_again(path: str, quick: bool, errors: list[str]) -> list[str]:
-    """A write during a look without a lock can make a sound file appear damaged: look at it again, with a lock."""
-    with open_source(path, live=False) as source:
-        return source.integrity(quick) if source.method == "shared" else errors
-
-
-def _schema(source: Source, findings: Findings) -> None:
+def _schema(source: Source, sound: bool, findings: Findings) -> None:
     revision = source.revision()
     if revision is None:
         findings.add("schema", "the file has no alembic revision; it is older than Open WebUI 0.3.18, or was never upgraded")
@@ -93,7 +138,7 @@ def _schema(source: Source, findings: Findings) -> None:
         findings.add("schema", f"revision {describe_revision(revision)}; a newer version of this collection may know it")
     for table in source.tables():
         if is_leftover(table) and table not in BOOKKEEPING_TABLES:
-            rows = source.count(table)
+            rows = _count(source, table, sound)
             # Left out of a migration and of no harm there, so it does not make the file unfit.
             findings.add("repair", f"table {table} ({rows} rows) is left over from an upgrade and will not be moved")
 

@@ -347,7 +347,7 @@ class Source:
         try:
             yield from self.connection.execute(sql, parameters)
         except sqlite3.DatabaseError as error:
-            raise _in_words(self.path, error) from None
+            raise self._refusal(error) from None
 
     def value(self, sql: str, parameters: tuple[object, ...] = ()) -> object:
         """The first column of the first row, or None."""
@@ -363,7 +363,13 @@ class Source:
         try:
             return self.connection.execute(sql, parameters).rowcount
         except sqlite3.DatabaseError as error:
-            raise _in_words(self.path, error) from None
+            raise self._refusal(error) from None
+
+    def _refusal(self, error: sqlite3.Error) -> Refused:
+        """A page of before a write and one of after it, read together without a lock, can look like damage."""
+        if self.method == "lock-free" and self.changed():
+            return refuse("in_use", f"{self.path}: was written to while it was read; try again, or stop Open WebUI")
+        return _in_words(self.path, error)
 
     def offer_json_valid(self, judge: Callable[[str], bool]) -> None:
         """See to it that SQL has C(json_valid), also where SQLite was built without it."""

@@ -15,8 +15,8 @@ description:
   - Examines a C(webui.db) and says whether it can be moved to PostgreSQL. Nothing is changed, not a byte of the file, its
     write-ahead log or the folder around it.
   - Works while Open WebUI is running. A file in WAL mode is read in a transaction of its own, which makes no writer wait.
-    A file in another journal mode is read without a lock while it is in use; findings that a write may have caused are then
-    looked at a second time.
+    A file in another journal mode is read without a lock while it is in use; when it was written to meanwhile and something
+    seems to be wrong, it is looked at up to three times.
   - Needs nothing but Python's standard library.
 options:
   path:
@@ -117,13 +117,15 @@ webui_versions:
   type: dict
   sample: {"first": "0.12.1", "last": "0.12.4"}
 tables:
-  description: The tables and their numbers of rows.
+  description: The tables and their numbers of rows, null for a table that cannot be counted because the file is damaged.
   returned: always
   type: list
   elements: dict
   sample: [{"name": "chat", "rows": 1234}]
 integrity:
-  description: What SQLite says of the file. RV(integrity.errors) holds at most a hundred lines.
+  description:
+    - What SQLite says of the file. RV(integrity.errors) holds at most a hundred lines.
+    - RV(integrity.ok) is null when the file was written to all the time, so that it cannot be told.
   returned: when V(integrity) or V(quick) is among O(checks)
   type: dict
   sample: {"ok": true, "errors": []}

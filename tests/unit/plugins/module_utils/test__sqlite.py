@@ -414,6 +414,19 @@ def test_a_file_that_grows_is_not_taken_for_a_truncated_one(make_source, start_w
         look(path)
 
 
+def test_damage_in_a_file_that_was_written_to_meanwhile_is_not_believed(make_source):
+    """Read without a lock, two pages can be of two moments."""
+    path = make_source(*USERS, BULK, journal_mode="wal")
+    with open_source(path) as source:
+        assert source.method == "lock-free"
+        with open(path, "r+b") as file:
+            file.seek(4096)
+            file.write(b"\xff" * 60 * 4096)
+        with pytest.raises(Refused, match="was written to while it was read; try again, or stop Open WebUI") as refused:
+            list(source.query("SELECT * FROM chat"))
+    assert refused.value.problems[0].kind == "in_use"
+
+
 def test_a_locked_file_says_so(make_source, start_writer, monkeypatch):
     path = make_source(*USERS)
     start_writer(path, "db.execute('BEGIN EXCLUSIVE')")
