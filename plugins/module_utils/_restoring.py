@@ -88,7 +88,7 @@ def _parse(content: Any) -> Record:
     rowid, row, nulled = content["rowid"], content["row"], tuple(content["nulled"])
     values = {column: thaw(value) for column, value in row.items()}
     integers = [rowid, *(value for value in values.values() if isinstance(value, int))]
-    if not all(type(integer) is int and integer in _INTEGERS for integer in integers):
+    if not all(isinstance(integer, int) and not isinstance(integer, bool) and integer in _INTEGERS for integer in integers):
         raise ValueError("an integer that SQLite cannot hold")
     if content["action"] != (NULLED if nulled else REMOVED) or not values.keys() >= set(nulled):
         raise ValueError("an action that is not known")

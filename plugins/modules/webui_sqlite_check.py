@@ -123,26 +123,57 @@ tables:
   elements: dict
   sample: [{"name": "chat", "rows": 1234}]
 integrity:
-  description:
-    - What SQLite says of the file. RV(integrity.errors) holds at most a hundred lines.
-    - RV(integrity.ok) is null when the file was written to all the time, so that it cannot be told.
+  description: What SQLite says of the file.
   returned: when V(integrity) or V(quick) is among O(checks)
   type: dict
+  contains:
+    ok:
+      description: Whether all is well. Null when the file was written to all the time, so that it cannot be told.
+      returned: always
+      type: bool
+    errors:
+      description: What is not, one line each and at most a hundred.
+      returned: always
+      type: list
+      elements: str
   sample: {"ok": true, "errors": []}
 orphans:
   description: Rows whose parent is gone, counted by foreign key.
-  returned: when V(foreign_keys) is among O(checks)
+  returned: when V(foreign_keys) is among O(checks), and the file is sound
   type: list
   elements: dict
   sample: [{"table": "chat_file", "parent": "chat", "column": "chat_id", "rows": 12, "on_delete": "CASCADE"}]
 values:
-  description:
-    - Values that need attention, counted by table, column and rule, with the primary keys of the first ones and never
-      with the value itself.
-    - RV(values.refused) tells whether PostgreSQL has no place for the value, or it is repaired on the way.
-  returned: when V(values) is among O(checks)
+  description: Values that need attention, counted by table, column and rule.
+  returned: when V(values) is among O(checks), and the file is sound
   type: list
   elements: dict
+  contains:
+    table:
+      description: The table.
+      returned: always
+      type: str
+    column:
+      description: The column.
+      returned: always
+      type: str
+    rule:
+      description: What is special about the values.
+      returned: always
+      type: str
+    refused:
+      description: Whether PostgreSQL has no place for them; otherwise they are repaired on the way.
+      returned: always
+      type: bool
+    rows:
+      description: The number of values.
+      returned: always
+      type: int
+    keys:
+      description: Primary keys of the first ones, never a value itself.
+      returned: always
+      type: list
+      elements: str
   sample: [{"table": "chat", "column": "chat", "rule": "json_escape", "refused": false, "rows": 2, "keys": ["6f1c"]}]
 in_use:
   description: Whether another process has the file open for writing, or holds a lock on it.
