@@ -10,11 +10,14 @@ site         makes sites: a copy of `filled` as a service of its own, with a dat
 
 from __future__ import annotations
 
+import collections
+import contextlib
 import hashlib
 import json
 import os
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -83,6 +86,12 @@ class Site:
         """What the next start will use; empty for SQLite."""
         return self.service.setting("DATABASE_URL")
 
+    def orphans(self) -> list[tuple[str, str, int]]:
+        """What SQLite says of rows whose parent is gone: table, parent, how many."""
+        with contextlib.closing(sqlite3.connect(f"{self.service.database.as_uri()}?mode=ro", uri=True)) as connection:
+            rows = collections.Counter((row[0], row[2]) for row in connection.execute("PRAGMA foreign_key_check"))
+        return sorted((table, parent, number) for (table, parent), number in rows.items())
+
     def fingerprint(self) -> dict[str, str]:
         """The content of the SQLite database, its write-ahead log included, as digests."""
         files = [self.service.database, self.service.database.with_name("webui.db-wal")]
@@ -108,25 +117,38 @@ def play(playbook: str, inventory: Path, *arguments: str, env: dict[str, str] | 
 
 
 def play_until(marker: str, inventory: Path) -> str:
-    """Run migrate.yml and kill it, with all its children, when its output says `marker`. Returns what it said."""
+    """Run migrate.yml and kill it when its output says `marker`, with all its children. Returns what it said."""
     process = subprocess.Popen(
         [webui_play.ANSIBLE_PLAYBOOK, webui_play.MIGRATE, "-i", inventory],
         cwd=paths.ROOT,
-        env=webui_play.environment(ANSIBLE_NOCOLOR="1", PYTHONUNBUFFERED="1"),
+        env=webui_play.environment(ANSIBLE_NOCOLOR="1"),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        start_new_session=True,
     )
     said = []
     for line in process.stdout:
         said.append(line)
         if marker in line:
             break
-    os.killpg(process.pid, signal.SIGKILL)
+    # Not by process group: Ansible's workers and asynchronous jobs have sessions of their own.
+    for pid in [process.pid, *_descendants(process.pid)]:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
     process.wait()
     process.stdout.close()
     return "".join(said)
+
+
+def _descendants(ancestor: int) -> list[int]:
+    parents = {}
+    for entry in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            parents[int(entry.parent.name)] = int(entry.read_text().rpartition(")")[2].split()[1])
+    found = [ancestor]
+    for pid in found:
+        found += [child for child, parent in parents.items() if parent == pid]
+    return found[1:]
 
 
 @pytest.fixture(scope="session")
@@ -189,6 +211,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     report = yield
     if report.failed and "site" in getattr(item, "fixturenames", ()):
         base = item.config._tmp_path_factory.getbasetemp()
-        for log in sorted(base.glob("*/webui.log")):
-            print(f"--- the end of {log}", *log.read_text(errors="replace").splitlines()[-15:], sep="\n", file=sys.stderr)
+        for log in sorted(base.glob("*[0-9]/webui.log")):
+            lines = [line for line in log.read_text(errors="replace").splitlines() if not line.endswith('HTTP/1.1" 200')]
+            print(f"--- the end of {log}", *lines[-10:], sep="\n", file=sys.stderr)
     return report

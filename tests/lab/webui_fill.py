@@ -19,6 +19,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from . import paths
 from .webui_service import ApiError, Client
 
 # What breaks migrations that quote, split, escape, normalise or interpret: see "Values" in the documentation.
@@ -328,7 +329,15 @@ class _Filler:
             self._world_chat(me)
 
     def _profile(self, me: Client, number: int) -> None:
-        ui = {"theme": "dark", "fontScale": 1.25, "system": TEXTS[4], "notes": TEXTS[:3], "nothing": None}
+        # Whoever has seen this version is not greeted with its release notes.
+        ui = {
+            "version": paths.OPEN_WEBUI_VERSION,
+            "theme": "dark",
+            "fontScale": 1.25,
+            "system": TEXTS[4],
+            "notes": TEXTS[:3],
+            "nothing": None,
+        }
         me.post("/api/v1/users/user/settings/update", {"ui": ui})
         info = {"location": TEXTS[number % len(TEXTS)], "rank": number, "torn": NUL_TEXT}
         me.post("/api/v1/users/user/info/update", info)
