@@ -12,6 +12,7 @@ import subprocess
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 from lab import modules, paths
@@ -51,6 +52,10 @@ class Contestant:
         """The command that does it."""
         raise NotImplementedError
 
+    def details(self, output: str) -> dict[str, Any]:
+        """What its output tells that belongs to the figures."""
+        return {}
+
 
 class Module(Contestant):
     """This collection's module, in a process of its own, as Ansible runs it on a target. The proof is part of it."""
@@ -70,6 +75,11 @@ class Module(Contestant):
             stdin=json.dumps({"ANSIBLE_MODULE_ARGS": arguments}),
             env={"PYTHONPATH": os.pathsep.join([str(paths.MODULE_PATH), str(paths.COLLECTIONS)])},
         )
+
+    def details(self, output: str) -> dict[str, Any]:
+        lines = [line for line in output.splitlines() if line.startswith("{")]
+        answer = json.loads(lines[-1]) if lines else {"msg": "gave no answer"}
+        return {"phases": answer.get("seconds", {}), "message": answer.get("msg", "")}
 
 
 class PgRestore(Contestant):

@@ -28,6 +28,8 @@ def text(outcome: dict[str, Any]) -> str:
         "",
         *(f"{entry['name']}: {entry['note']}" for entry in outcome["contestants"]),
         "",
+        *_phases(outcome["contestants"][0]),
+        "",
         *_aims(outcome),
     ]
     return "\n".join(lines)
@@ -67,6 +69,13 @@ def _row(entry: dict[str, Any], yardstick: dict[str, Any] | None, limit: int) ->
         str(entry["exit_code"]),
         "; ".join(remarks),
     )
+
+
+def _phases(module: dict[str, Any]) -> list[str]:
+    if module.get("message"):
+        return [f"{module['name']} failed: {module['message']}"]
+    phases = (f"{name} {seconds:.1f} s" for name, seconds in module["phases"].items() if name != "total")
+    return [f"Inside the module: {', '.join(phases)}; the rest is the start of Python and of what Ansible brings."]
 
 
 def _aims(outcome: dict[str, Any]) -> list[str]:
