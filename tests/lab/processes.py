@@ -17,6 +17,8 @@ _libc = ctypes.CDLL(None)
 
 def stop_with_parent() -> None:
     """As preexec_fn, in the child: be interrupted (SIGINT) when the parent dies, killed or not."""
+    # A shell starts background jobs with this signal ignored, and that is inherited.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGINT)
 
 
