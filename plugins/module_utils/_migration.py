@@ -320,7 +320,7 @@ class _Migration:
 
     def _load(self, source: Source, plan: Plan, repairs: Repairs) -> tuple[dict[str, Digest], dict[str, float]]:
         connection = self.target.connection
-        self.progress.begin("load", plan.rows)
+        self.progress.begin("load", plan.rows, source.state.size + source.state.wal_size)
         if self.target.can_compress_with_lz4():
             connection.execute("SET LOCAL default_toast_compression = 'lz4'")
         names = sql.SQL(", ").join(self.target.name(name) for name in plan.names)
@@ -378,7 +378,7 @@ class _Migration:
 
     def _prove(self, plan: Plan, digests: dict[str, Digest]) -> None:
         """Read everything back, inside the transaction that loaded it, and compare."""
-        self.progress.begin("prove", plan.rows)
+        self.progress.begin("prove", plan.rows, sum(digest.size for digest in digests.values()))
         for table in plan.tables:
             with guard(f"reading {table.name} back"):
                 found = self._read_back(table)

@@ -8,6 +8,7 @@ Note that this module_utils is private to the collection. Its API can change at 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import time
@@ -18,47 +19,44 @@ INTERVAL = 0.5
 class Progress:
     """What is done of what there is to do. Writes are atomic, so that a reader never sees half a state.
 
-    :ivar phase: C(plan), C(load), C(prove) or C(commit).
-    :ivar rows: rows done, in this phase.
-    :ivar size: bytes done, in this phase.
+    The state holds C(phase) (C(plan), C(scan), C(load), C(prove) or C(commit)), C(table), C(rows) and C(bytes) done in
+    this phase, C(rows_total), C(bytes_total) (an estimate; 0 where bytes are not counted), C(seconds).
     """
 
     def __init__(self, path: str | None) -> None:
         self.path = path
-        self.phase = "plan"
-        self.table = ""
-        self.rows = 0
-        self.rows_total = 0
-        self.size = 0
-        self._started = time.monotonic()
-        self._written = 0.0
+        self._state: dict[str, object] = {}
+        self._started = self._written = 0.0
+        self._rows = self._size = 0
+        self.begin("plan")
 
-    def begin(self, phase: str, rows_total: int = 0) -> None:
-        """Enter a phase in which so many rows are to be done."""
-        self.phase, self.table, self.rows, self.size, self.rows_total = phase, "", 0, 0, rows_total
+    def begin(self, phase: str, rows_total: int = 0, size_total: int = 0) -> None:
+        """Enter a phase in which so many rows, and about so many bytes, are to be done."""
+        self._state = {"phase": phase, "table": "", "rows_total": rows_total, "bytes_total": size_total}
+        self._rows = self._size = 0
         self._started = time.monotonic()
         self._write()
 
     def advance(self, table: str, rows: int, size: int) -> None:
         """So many more rows and bytes of a table are done."""
-        self.table = table
-        self.rows += rows
-        self.size += size
+        self._state["table"] = table
+        self._rows += rows
+        self._size += size
         if time.monotonic() - self._written >= INTERVAL:
             self._write()
+
+    def end(self) -> None:
+        """Leave nothing behind."""
+        if self.path:
+            with contextlib.suppress(OSError):
+                os.unlink(self.path)
 
     def _write(self) -> None:
         if not self.path:
             return
         self._written = time.monotonic()
-        state = {
-            "phase": self.phase,
-            "table": self.table,
-            "rows": self.rows,
-            "rows_total": self.rows_total,
-            "bytes": self.size,
-            "seconds": round(self._written - self._started, 3),
-        }
+        seconds = round(self._written - self._started, 3)
+        state = {**self._state, "rows": self._rows, "bytes": self._size, "seconds": seconds}
         temporary = self.path + ".new"
         try:
             with open(temporary, "w", encoding="utf-8") as file:

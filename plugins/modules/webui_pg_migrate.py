@@ -237,17 +237,20 @@ def main() -> None:
     if PSYCOPG_IMPORT_ERROR is not None:
         module.fail_json(msg=missing_required_lib("psycopg"), exception=PSYCOPG_IMPORT_ERROR)
     request = request_from(module.params)
+    progress = Progress(module.params["progress_file"])
     try:
         if module.params["state"] == "abandoned":
             result = abandon(request, module.check_mode)
         else:
-            result = migrate(request, module.check_mode, Progress(module.params["progress_file"]))
+            result = migrate(request, module.check_mode, progress)
     except Refused as refused:
         module.fail_json(
             msg=str(refused),
             problems=[problem.as_result() for problem in refused.problems],
             problems_total=refused.total,
         )
+    finally:
+        progress.end()
     module.exit_json(**result)
 
 
