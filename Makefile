@@ -13,7 +13,7 @@ export PYTHONDONTWRITEBYTECODE := 1
 LAB := $(PYTHON) -m lab
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test lint unit integration e2e sanity demo demo-clean bench clean
+.PHONY: help setup test lint unit integration e2e sanity demo demo-clean bench changelog clean
 
 help: ## Show what there is to make
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -49,6 +49,10 @@ demo-clean: ## Stop the demo and remove what it made
 bench: ## Measure the migration beside pg_restore and other tools; BENCH="--size 4096" for another size in MB
 	@$(LAB) setup
 	@$(PY) benchmarks/bench.py $(BENCH)
+
+changelog: ## Write CHANGELOG.md anew, with the modules and roles that are there now
+	@$(LAB) setup
+	@$(LAB) changelog
 
 clean: demo-clean ## Remove all that was installed into this checkout
 	@rm -rf .lab .pytest_cache .ruff_cache .collections/ansible_collections/community

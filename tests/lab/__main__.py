@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, openwebui.postgres contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Command line of the lab: python -m lab test | setup-demo | CHECK…"""
+"""Command line of the lab: python -m lab test | setup-demo | changelog | CHECK…"""
 
 from __future__ import annotations
 
@@ -14,9 +14,11 @@ from .console import LabError, warn
 def main(arguments: list[str]) -> int:
     if arguments == ["setup-demo"]:
         return _setup_demo()
+    if arguments == ["changelog"]:
+        return checks.write_changelog()
     names = list(checks.CHECKS) if arguments == ["test"] else arguments
     if not names or not set(names) <= set(checks.CHECKS):
-        warn(f"usage: python -m lab test | setup-demo | {' | '.join(checks.CHECKS)}")
+        warn(f"usage: python -m lab test | setup-demo | changelog | {' | '.join(checks.CHECKS)}")
         return 2
     try:
         return checks.run(names)

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from typing import Callable, NamedTuple
 
-from . import install, paths, sanity, tree
+from . import changelog, install, paths, sanity, tree
 from .console import LabError, say, warn
 from .processes import call
 
@@ -80,6 +80,10 @@ def _pytest(*arguments: str) -> int:
     # A test that hangs must not block CI for ever.
     options = ("--durations=5", "-o", "faulthandler_exit_on_timeout=true")
     return call(paths.PYTHON, "-m", "pytest", *options, *arguments, cwd=paths.ROOT, env=_environment())
+
+
+def write_changelog() -> int:
+    return changelog.generate(BIN / "antsibull-changelog", _environment(tree.TREE))
 
 
 CHECKS: dict[str, Check] = {
