@@ -48,6 +48,10 @@ CHUNK = 1 << 17
 _LOCK = 0x57454255
 
 
+# Classes of SQLSTATE that are about a row: data, integrity, and limits such as the depth of JSON.
+_ROW_FAULTS = ("22", "23", "54")
+
+
 class Request(NamedTuple):
     """What the operator asks for.
 
@@ -332,11 +336,11 @@ class _Migration:
             try:
                 with clock.phase(table.name):
                     digests[table.name] = self._copy(reader)
-            except (psycopg.errors.DataError, psycopg.errors.IntegrityError, psycopg.errors.ProgramLimitExceeded) as error:
-                self._explain(source, plan, table, error)
             except Offended:
                 self._explain(source, plan, table, None)
             except psycopg.Error as error:
+                if (error.sqlstate or "").startswith(_ROW_FAULTS):
+                    self._explain(source, plan, table, error)
                 raise Refused([in_words(error, f"loading {table.name}")]) from None
         self._set_sequences(plan)
         return digests, clock.seconds
