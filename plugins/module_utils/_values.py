@@ -283,14 +283,14 @@ def _strip_nul(value: str, rules: list[str]) -> str:
     return value.replace("\x00", "")
 
 
-# One escape after the other, so that an escaped backslash is never taken for the start of the next one.
+# What PostgreSQL does not take, after the backslashes that an odd one follows. Whole pairs match too, and stay.
 _ESCAPES = re.compile(
-    r"(\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\(?!u0000|u[dD][89a-fA-F][0-9a-fA-F]{2}).)"
-    r"|\\u(?:0000|[dD][89a-fA-F][0-9a-fA-F]{2})",
-    re.DOTALL,
+    r"\\(?<!\\\\)((?:\\\\)*)u(?:0000|[dD][89abAB][0-9a-fA-F]{2}(\\u[dD][c-fC-F][0-9a-fA-F]{2})?|[dD][c-fC-F][0-9a-fA-F]{2})"
 )
-# Strings are matched whole, so that what is inside them stays.
-_NUMBERS = re.compile(r'("[^"\\]*(?:\\.[^"\\]*)*")|-?\b(?:NaN|Infinity)\b', re.DOTALL)
+_QUOTE_OR_NUMBER = re.compile(r'"|-?\b(?:NaN|Infinity)\b')
+_END_OF_STRING = re.compile(r'(?<!\\)(?:\\\\)*"')
+# Python's strings know more kinds of blanks than its bytes do.
+_BLANKS = " \t\n\r\v\f"
 
 
 def _mend_json(value: object, column: TargetColumn, rules: list[str]) -> Mended:
@@ -299,21 +299,39 @@ def _mend_json(value: object, column: TargetColumn, rules: list[str]) -> Mended:
             return Mended(b"null", (JSON_NUMBER,))
         return Mended(repr(value).encode())
     value = _strip_nul(value, rules)
-    if not value or value.isspace():
+    if not value.strip(_BLANKS):
         return _mend_empty(column, rules)
-    value = _substitute(_ESCAPES, r"\1", value, rules, JSON_ESCAPE)
-    if "NaN" in value or "Infinity" in value:
-        value = _substitute(_NUMBERS, lambda match: match.group(1) or "null", value, rules, JSON_NUMBER)
+    for mender, rule in ((_strip_escapes, JSON_ESCAPE), (_null_numbers, JSON_NUMBER)):
+        mended = mender(value)
+        if mended != value:
+            rules.append(rule)
+            value = mended
     if not is_json(value):
         raise Unacceptable("json")
     return Mended(_escape(value.encode()), tuple(rules))
 
 
-def _substitute(pattern: re.Pattern[str], by: object, value: str, rules: list[str], rule: str) -> str:
-    mended = pattern.sub(by, value)
-    if mended != value:
-        rules.append(rule)
-    return mended
+def _strip_escapes(value: str) -> str:
+    return _ESCAPES.sub(lambda match: match.group() if match.group(2) else match.group(1), value)
+
+
+def _null_numbers(value: str) -> str:
+    """Write C(null) for what is no number to JSON. Goes from string to string, so that what is inside them stays."""
+    if "NaN" not in value and "Infinity" not in value:
+        return value
+    parts: list[str] = []
+    taken = position = 0
+    while (match := _QUOTE_OR_NUMBER.search(value, position)) is not None:
+        position = match.end()
+        if match.group() != '"':
+            parts += (value[taken : match.start()], "null")
+            taken = position
+            continue
+        end = _END_OF_STRING.search(value, position)
+        if end is None:
+            break
+        position = end.end()
+    return "".join((*parts, value[taken:]))
 
 
 def is_json(value: str) -> bool:
@@ -353,9 +371,8 @@ _DIGITS = re.compile(r"[+-]?[0-9]+")
 
 
 def _mend_integer(value: object, column: TargetColumn, rules: list[str]) -> Mended:
-    if isinstance(value, str) and _DIGITS.fullmatch(value) and len(value) < 64:
-        value = int(value)
-    elif isinstance(value, float) and value.is_integer():
+    digits = isinstance(value, str) and len(value) < 64 and _DIGITS.fullmatch(value)
+    if digits or (isinstance(value, float) and value.is_integer()):
         value = int(value)
     if not isinstance(value, int):
         raise Unacceptable("integer")
