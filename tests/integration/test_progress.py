@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 from lab import paths
 
+
 def fill(path: Path, megabytes: int) -> None:
     with sqlite3.connect(path) as connection:
         connection.execute(
