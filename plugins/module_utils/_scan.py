@@ -19,6 +19,7 @@ from ansible_collections.openwebui.postgres.plugins.module_utils._problems impor
 from ansible_collections.openwebui.postgres.plugins.module_utils._quarantine import Quarantine, freeze
 from ansible_collections.openwebui.postgres.plugins.module_utils._sqlite import Source, quote
 from ansible_collections.openwebui.postgres.plugins.module_utils._values import (
+    EMPTY,
     REFUSALS,
     TargetColumn,
     Text,
@@ -159,9 +160,11 @@ class RowReader:
 
     def _refuse(self, row: tuple, column: TargetColumn, rule: str) -> None:
         key = self._key(row)
+        # Where NULL can stand for it, it is refused only because repairs are not wanted.
+        why = "is empty" if rule == EMPTY and not column.not_null else REFUSALS[rule]
         self.findings.add(
             "value",
-            f"{self.table.name} {key}: {column.name} {REFUSALS[rule]}",
+            f"{self.table.name} {key}: {column.name} {why}",
             table=self.table.name,
             column=column.name,
             key=key,
