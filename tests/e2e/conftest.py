@@ -34,7 +34,8 @@ from lab.webui_service import Client, OpenWebUI
 
 # All that a URL, a shell, an env file, YAML and SQL could stumble over.
 HOSTILE_PASSWORD = "p@ss/w:rd %41#?'\"\\ $HOME ~`"
-PLAY_SECONDS = 300
+# A play takes some 20 s on an idle machine.
+PLAY_SECONDS = 600
 
 
 @dataclass
@@ -50,8 +51,18 @@ class Run:
         recap = self.output.rpartition("PLAY RECAP")[2]
         return sum(int(word.partition("=")[2]) for word in recap.split() if word.startswith("changed="))
 
+    @property
+    def end(self) -> str:
+        """The last lines, which say what failed and why; for messages of assertions."""
+        return "\n".join(self.output.splitlines()[-40:])
+
     def succeeded(self) -> Run:
-        assert self.code == 0, self.output
+        assert self.code == 0, self.end
+        return self
+
+    def failed_saying(self, *texts: str) -> Run:
+        assert self.code != 0, self.end
+        assert [text for text in texts if text not in self.output] == [], self.end
         return self
 
 
