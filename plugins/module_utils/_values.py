@@ -132,7 +132,7 @@ def _text_encoder(column: TargetColumn) -> Encoder:
     limit = column.length
 
     def encode(value: object) -> bytes:
-        if type(value) is bytes:
+        if isinstance(value, bytes):
             if b"\x00" in value:
                 raise Unclean
             _demand_utf8(value)
@@ -157,7 +157,7 @@ _SUSPECT_ESCAPE = re.compile(
 
 def _json_encoder(column: TargetColumn) -> Encoder:
     def encode(value: object) -> bytes:
-        if type(value) is bytes:
+        if isinstance(value, bytes):
             if not value or value.isspace() or b"\x00" in value or b"NaN" in value or b"Infinity" in value:
                 raise Unclean
             if b"\\u" in value and _SUSPECT_ESCAPE.search(value):
@@ -173,7 +173,7 @@ def _json_encoder(column: TargetColumn) -> Encoder:
 
 def _json_number(value: object) -> bytes:
     """A JSON number that SQLite's NUMERIC affinity stored as INTEGER or REAL."""
-    if type(value) is float and not math.isfinite(value):
+    if isinstance(value, float) and not math.isfinite(value):
         raise Unclean
     return repr(value).encode()
 
@@ -182,7 +182,7 @@ def _boolean_encoder(column: TargetColumn) -> Encoder:
     fields = {0: b"f", 1: b"t"}
 
     def encode(value: object) -> bytes:
-        if type(value) is int and value in fields:
+        if isinstance(value, int) and value in fields:
             return fields[value]
         if value is None:
             return _null(column)
@@ -195,7 +195,7 @@ def _integer_encoder(column: TargetColumn) -> Encoder:
     limit = 1 << (INTEGER_BITS[column.type] - 1)
 
     def encode(value: object) -> bytes:
-        if type(value) is int and -limit <= value < limit:
+        if isinstance(value, int) and -limit <= value < limit:
             return b"%d" % value
         if value is None:
             return _null(column)

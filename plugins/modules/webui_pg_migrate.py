@@ -135,34 +135,66 @@ EXAMPLES = r"""
 RETURN = r"""
 tables:
   description:
-    - The tables in the order in which they were loaded. RV(tables[].bytes) is what went through COPY.
-    - In check mode, their names and numbers of rows.
+    - The tables in the order in which they were loaded. In check mode, only their names and numbers of rows.
   returned: success, with O(state=migrated)
   type: list
   elements: dict
-  sample: [{"name": "chat", "rows": 1234, "bytes": 81000000, "seconds": 0.71, "digest": "5f0c…"}]
+  contains:
+    name:
+      description: The table.
+      type: str
+      sample: chat
+    rows:
+      description: Its rows.
+      type: int
+      sample: 1234
+    bytes:
+      description: What went through COPY.
+      type: int
+      sample: 81000000
+    seconds:
+      description: How long it took to load.
+      type: float
+      sample: 0.71
+    digest:
+      description: Digest of all its rows, whatever their order, equal on both sides.
+      type: str
+      sample: 5f0c0b6e8d1f0e35b7a9
 rows:
   description: Rows in all tables.
   returned: success, with O(state=migrated)
   type: int
+  sample: 113001
 bytes:
   description: Bytes that went through COPY.
   returned: success, with O(state=migrated)
   type: int
+  sample: 508000000
 seconds:
   description: Seconds by phase, V(plan), V(load), V(prove), V(commit) and V(analyze); V(scan) in check mode.
   returned: when a migration ran or was rehearsed
   type: dict
-  sample: {"plan": 0.21, "load": 4.02, "prove": 0.83, "commit": 0.01, "analyze": 0.4}
+  sample: {"plan": 0.21, "load": 4.02, "prove": 0.83, "commit": 0.01, "analyze": 0.4, "total": 5.1}
 repairs:
-  description:
-    - Values that were repaired, or will be. RV(repairs.total) counts all, RV(repairs.listed) names the first thousand.
-    - RV(repairs.quarantine_file) holds the originals.
+  description: Values that were repaired, or will be.
   returned: when a migration ran or was rehearsed
   type: dict
-  sample: {"total": 1, "listed": [{"table": "chat", "key": "6f1c", "column": "chat", "rule": "json_escape"}]}
+  contains:
+    total:
+      description: How many there are.
+      type: int
+      sample: 1
+    listed:
+      description: The first thousand of them, each with the rules by which it was repaired and never with its content.
+      type: list
+      elements: dict
+      sample: [{"table": "chat", "key": "6f1c", "column": "chat", "rule": "json_escape"}]
+    quarantine_file:
+      description: The file with the originals. Null where nothing was repaired or O(quarantine) is not set.
+      type: str
+      sample: /var/backups/open-webui/quarantine/repaired-20260102T030405.000006Z.jsonl
 left_out:
-  description: Tables and columns that did not move, and why that loses nothing. V(column) is null for a whole table.
+  description: Tables and columns that did not move, and why that loses nothing. C(column) is null for a whole table.
   returned: when a migration ran or was rehearsed
   type: list
   elements: dict
@@ -176,22 +208,35 @@ run_id:
   description: The row in C(webui_migration.run) of the target that tells of this migration. Null in check mode.
   returned: success
   type: str
+  sample: 6d7f6f9e-6f0e-4f5e-9c1b-0f3a2b1c4d5e
 already_migrated:
   description: Whether the target holds this source already, so that nothing was done.
   returned: success, with O(state=migrated)
   type: bool
+  sample: false
 problems:
-  description:
-    - Why nothing was done. At most a thousand are listed; RV(problems_total) counts them all.
-    - V(kind) is a word for programs, V(message) one line for people. V(table), V(column) and V(key) are there where they apply.
+  description: Why nothing was done. At most a thousand are listed; RV(problems_total) counts them all.
   returned: when the migration is refused
   type: list
   elements: dict
-  sample: [{"kind": "orphan", "table": "chat_file", "column": "chat_id", "message": "…"}]
+  contains:
+    kind:
+      description: A stable word for programs, such as C(orphan), C(value), C(target_data) or C(connection).
+      type: str
+      sample: orphan
+    message:
+      description: The problem in one line, for people.
+      type: str
+      sample: "chat_file.chat_id: 12 rows refer to rows of chat that are gone; run webui_orphan_clean"
+    table:
+      description: The table, where there is one to name. So for C(column), C(key) and C(rule).
+      type: str
+      sample: chat_file
 problems_total:
   description: The number of problems.
   returned: when the migration is refused
   type: int
+  sample: 1
 """
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
