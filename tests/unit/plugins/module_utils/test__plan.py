@@ -1,0 +1,319 @@
+# Copyright: (c) 2026, openwebui.postgres contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The plan of a migration, made of a real source and a target that is only described."""
+
+from __future__ import annotations
+
+from typing import Callable, NamedTuple
+
+import pytest
+from ansible_collections.openwebui.postgres.plugins.module_utils._plan import LeftOut, Plan, make_plan
+from ansible_collections.openwebui.postgres.plugins.module_utils._postgres import ForeignKey, TargetTable
+from ansible_collections.openwebui.postgres.plugins.module_utils._problems import Findings
+from ansible_collections.openwebui.postgres.plugins.module_utils._sqlite import open_source
+from ansible_collections.openwebui.postgres.plugins.module_utils._values import TargetColumn
+
+HEAD = "0bd252b206fb"
+
+
+def table(name: str, *columns: str | TargetColumn, key: tuple[str, ...] = ("id",), owned: bool = True) -> TargetTable:
+    described = [column if isinstance(column, TargetColumn) else TargetColumn(column, "text") for column in columns]
+    return TargetTable(name, {column.name: column for column in described}, key, "webui", owned)
+
+
+BASE = (
+    table("user", "id", "name"),
+    table("auth", "id"),
+    table("chat", "id", "user_id", TargetColumn("chat", "json")),
+    table("alembic_version", "version_num"),
+)
+
+
+class FakeTarget:
+    """A target as the catalogue would describe it."""
+
+    schema = "public"
+
+    def __init__(self, tables: tuple[TargetTable, ...], keys: tuple[ForeignKey, ...], revision: str | None) -> None:
+        self._tables = {table.name: table for table in tables}
+        self._keys = list(keys)
+        self._revision = revision
+
+    def tables(self) -> dict[str, TargetTable]:
+        return self._tables
+
+    def foreign_keys(self) -> list[ForeignKey]:
+        return self._keys
+
+    def revision(self) -> str | None:
+        return self._revision
+
+
+class Made(NamedTuple):
+    plan: Plan | None
+    findings: Findings
+
+    @property
+    def problems(self) -> list[tuple[str, str | None, str | None]]:
+        return [(problem.kind, problem.table, problem.column) for problem in self.findings.problems]
+
+    @property
+    def message(self) -> str:
+        (problem,) = self.findings.problems
+        return problem.message
+
+
+@pytest.fixture
+def make(make_source) -> Callable[..., Made]:
+    """make("CREATE TABLE …", tables=…, keys=…) -> the plan of a source with these tables too, and what is in its way"""
+
+    def make_it(*statements: str, tables: tuple = (), base: tuple = BASE, keys: tuple = (), revision: str | None = HEAD) -> Made:
+        findings = Findings()
+        with open_source(make_source(*statements)) as source:
+            return Made(make_plan(source, FakeTarget((*base, *tables), keys, revision), findings), findings)
+
+    return make_it
+
+
+def refers(child: str, parent: str, column: str = "parent") -> ForeignKey:
+    return ForeignKey(f"{child}_{column}_fkey", child, (column,), parent, ("id",))
+
+
+def test_what_both_sides_have_moves(make):
+    made = make("INSERT INTO user VALUES ('u', 'Ada')", "INSERT INTO chat VALUES ('c', 'u', '{}')")
+    assert made.findings.total == 0
+    assert made.plan.names == ["auth", "chat", "user"]
+    assert made.plan.rows == 2
+    assert made.plan.revision == HEAD
+    assert made.plan.left_out == [LeftOut("alembic_version", None, "kept by the migrations of Open WebUI itself")]
+    user = made.plan.tables[-1]
+    assert [column.name for column in user.columns] == ["id", "name"]
+    assert (user.key, user.rows) == (("id",), 1)
+
+
+def test_the_type_is_the_targets(make):
+    columns = make().plan.tables[1].columns
+    assert [column.type for column in columns] == ["text", "text", "json"]
+
+
+# The schema as a whole
+
+
+def test_a_target_without_tables(make):
+    made = make(base=())
+    assert made.plan is None
+    assert made.message == "the schema public of the target holds no tables; let Open WebUI create its schema there first"
+
+
+def test_a_target_whose_tables_are_not_open_webuis(make):
+    made = make(base=(table("user", "id"),))
+    assert made.plan is None
+    assert "has no table alembic_version" in made.message
+
+
+@pytest.mark.parametrize("revision", ["b8f2c6d91a04", "ffffffffffff", None])
+def test_another_revision_in_the_target(make, revision):
+    made = make(revision=revision)
+    assert made.plan is None
+    assert made.problems == [("revision", None, None)]
+    assert "0bd252b206fb (Open WebUI 0.12.1 to 0.12.4)" in made.message
+    assert (revision or "no revision") in made.message
+
+
+def test_no_revision_on_either_side(make):
+    made = make("DELETE FROM alembic_version", revision=None)
+    assert made.plan is None
+    assert made.problems == [("revision", None, None)]
+
+
+# Tables that only one side has
+
+
+@pytest.mark.parametrize("name", ["_alembic_tmp_chat", "modelfile", "prompt_new", "migratehistory"])
+def test_leftovers_are_left_out_also_with_rows(make, name):
+    made = make(f"CREATE TABLE {name} (id TEXT)", f"INSERT INTO {name} VALUES ('x')", tables=(table(name, "id"),))
+    assert made.findings.total == 0
+    assert name not in made.plan.names
+    assert name in [item.table for item in made.plan.left_out]
+
+
+def test_statistics_of_sqlite_are_no_table(make):
+    made = make("INSERT INTO user VALUES ('u', 'Ada')", "CREATE INDEX by_name ON user (name)", "ANALYZE")
+    assert made.findings.total == 0
+    assert "sqlite_stat1" not in [*made.plan.names, *(item.table for item in made.plan.left_out)]
+
+
+def test_a_table_that_the_target_lacks(make):
+    assert LeftOut("mine", None, "empty, and the target has no such table") in make("CREATE TABLE mine (id TEXT)").plan.left_out
+
+
+def test_a_table_with_rows_that_the_target_lacks(make):
+    made = make("CREATE TABLE mine (id TEXT)", "INSERT INTO mine VALUES ('x'), ('y')")
+    assert made.problems == [("table", "mine", None)]
+    assert made.message.startswith("table mine holds 2 rows")
+
+
+def test_a_table_that_the_source_lacks(make):
+    made = make(tables=(table("new", "id"),))
+    assert made.findings.total == 0
+    assert LeftOut("new", None, "only the target has it; it stays as it is") in made.plan.left_out
+
+
+# Columns that only one side has
+
+
+def note(*columns: str | TargetColumn) -> tuple[TargetTable, ...]:
+    return (table("note", *columns),)
+
+
+def test_a_column_without_values_that_the_target_lacks(make):
+    made = make("CREATE TABLE note (id TEXT, old TEXT)", "INSERT INTO note VALUES ('n', NULL)", tables=note("id"))
+    assert made.findings.total == 0
+    assert LeftOut("note", "old", "empty, and the target has no such column") in made.plan.left_out
+
+
+def test_a_column_with_values_that_the_target_lacks(make):
+    made = make("CREATE TABLE note (id TEXT, old TEXT)", "INSERT INTO note VALUES ('n', '')", tables=note("id"))
+    assert made.problems == [("column", "note", "old")]
+
+
+def test_a_column_that_an_upgrade_has_left_over(make):
+    made = make("CREATE TABLE document (id TEXT, name TEXT)", "INSERT INTO document VALUES (1, 'x')", tables=(table("document", "name"),))
+    assert made.findings.total == 0
+    assert LeftOut("document", "id", "left over from an upgrade") in made.plan.left_out
+
+
+@pytest.mark.parametrize(
+    ("column", "rows", "refused"),
+    [
+        (TargetColumn("new", "text"), 1, False),
+        (TargetColumn("new", "text", None, True, True), 1, False),
+        (TargetColumn("new", "text", None, True, False), 0, False),
+        (TargetColumn("new", "text", None, True, False), 1, True),
+    ],
+    ids=["nullable", "default", "no rows", "nothing to put there"],
+)
+def test_a_column_that_the_source_lacks(make, column, rows, refused):
+    made = make("CREATE TABLE note (id TEXT)", *["INSERT INTO note VALUES ('n')"] * rows, tables=note("id", column))
+    assert made.problems == ([("column", "note", "new")] if refused else [])
+    assert refused or LeftOut("note", "new", "only the target has it; it gets its default") in made.plan.left_out
+    assert [column.name for column in made.plan.tables[-2].columns] == ["id"]
+
+
+def test_columns_are_matched_by_name_not_by_position(make):
+    made = make("CREATE TABLE note (b TEXT, id TEXT, a TEXT)", tables=note("a", "b", "id"))
+    assert [column.name for column in made.plan.tables[-2].columns] == ["b", "id", "a"]
+
+
+def test_a_type_that_open_webui_never_creates(make):
+    made = make("CREATE TABLE note (id TEXT, tags TEXT)", tables=note("id", TargetColumn("tags", "tsvector")))
+    assert made.problems == [("type", "note", "tags")]
+    assert "tsvector" in made.message
+
+
+def test_a_table_of_another_role(make):
+    made = make("CREATE TABLE note (id TEXT)", tables=(table("note", "id", owned=False),))
+    assert made.problems == [("privilege", "note", None)]
+    assert made.message == "table note of the target belongs to webui; connect as its owner"
+
+
+# How a row is named
+
+
+@pytest.mark.parametrize(
+    ("target_key", "declaration", "key"),
+    [
+        (("id",), "id TEXT PRIMARY KEY, name TEXT", ("id",)),
+        (("name", "id"), "id TEXT, name TEXT", ("name", "id")),
+        ((), "id TEXT, name TEXT PRIMARY KEY", ("name",)),
+        (("new",), "id TEXT PRIMARY KEY, name TEXT", ("id",)),
+        ((), "id TEXT, name TEXT", ()),
+    ],
+    ids=["target's", "of two columns", "source's", "source's, where the other is new", "none"],
+)
+def test_the_key_of_a_row(make, target_key, declaration, key):
+    made = make(f"CREATE TABLE note ({declaration})", tables=(table("note", "id", "name", "new", key=target_key),))
+    assert made.plan.tables[-2].key == key
+
+
+# Foreign keys
+
+
+def test_orphans_are_counted_by_the_targets_foreign_keys(make):
+    made = make(
+        "INSERT INTO user VALUES ('u', 'Ada')",
+        "INSERT INTO chat VALUES ('1', 'u', NULL), ('2', 'gone', NULL), ('3', 'gone', NULL), ('4', NULL, NULL)",
+        keys=(refers("chat", "user", "user_id"),),
+    )
+    assert made.problems == [("orphan", "chat", "user_id")]
+    assert made.message == "chat.user_id: 2 rows refer to rows of user that are gone; run webui_orphan_clean"
+
+
+def test_all_rows_are_orphans_where_the_source_has_no_such_parent(make):
+    made = make(
+        "INSERT INTO chat VALUES ('1', 'u', NULL), ('2', NULL, NULL)",
+        tables=(table("owner", "id"),),
+        keys=(refers("chat", "owner", "user_id"),),
+    )
+    assert made.message.startswith("chat.user_id: 1 rows refer to rows of owner")
+
+
+def test_a_key_of_two_columns_is_satisfied_by_both_together(make):
+    pair = ForeignKey("pair", "note", ("a", "b"), "page", ("x", "y"))
+    made = make(
+        "CREATE TABLE page (id TEXT, x TEXT, y TEXT)",
+        "CREATE TABLE note (id TEXT, a TEXT, b TEXT)",
+        "INSERT INTO page VALUES ('1', 'x1', 'y1'), ('2', 'x2', 'y2')",
+        "INSERT INTO note VALUES ('1', 'x1', 'y1'), ('2', 'x1', 'y2'), ('3', 'x9', NULL)",
+        tables=(table("page", "id", "x", "y"), table("note", "id", "a", "b")),
+        keys=(pair,),
+    )
+    assert made.message.startswith("note.a, b: 1 rows")
+    assert made.plan.names.index("page") < made.plan.names.index("note")
+
+
+def test_parents_come_before_their_children(make):
+    names = ("a", "b", "c", "d")
+    made = make(
+        *(f"CREATE TABLE {name} (id TEXT, parent TEXT, other TEXT)" for name in names),
+        tables=tuple(table(name, "id", "parent", "other") for name in names),
+        keys=(refers("a", "b"), refers("b", "c"), refers("a", "d", "other"), refers("d", "c"), refers("c", "c")),
+    )
+    order = [name for name in made.plan.names if name in names]
+    assert order == ["c", "b", "d", "a"]
+    assert made.findings.total == 0
+
+
+def test_a_circle_of_foreign_keys(make):
+    made = make(
+        "CREATE TABLE a (id TEXT, parent TEXT)",
+        "CREATE TABLE b (id TEXT, parent TEXT)",
+        tables=(table("a", "id", "parent"), table("b", "id", "parent")),
+        keys=(refers("a", "b"), refers("b", "a")),
+    )
+    assert made.problems == [("cycle", None, None)]
+    assert made.message == "the foreign keys of the target form a circle: a, b"
+
+
+def test_names_that_are_reserved_words(make):
+    made = make(
+        'CREATE TABLE "group" ("id" TEXT, "order" TEXT, "a""b" TEXT)',
+        """INSERT INTO "group" VALUES ('1', 'gone', 'x')""",
+        tables=(table("group", "id", "order"),),
+        keys=(refers("group", "user", "order"),),
+    )
+    assert made.problems == [("column", "group", 'a"b'), ("orphan", "group", "order")]
+
+
+def test_everything_that_is_in_the_way_is_told_at_once(make):
+    made = make(
+        "CREATE TABLE mine (id TEXT)",
+        "INSERT INTO mine VALUES ('x')",
+        "CREATE TABLE note (id TEXT, old TEXT)",
+        "INSERT INTO note VALUES ('n', 'x')",
+        "INSERT INTO chat VALUES ('1', 'gone', NULL)",
+        tables=(table("note", "id", owned=False),),
+        keys=(refers("chat", "user", "user_id"),),
+    )
+    assert sorted(kind for kind, _table, _column in made.problems) == ["column", "orphan", "privilege", "table"]
