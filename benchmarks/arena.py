@@ -121,7 +121,7 @@ class _Arena:
             contestant.install()
             if isinstance(contestant, PgRestore):
                 self._make_dump(contestant)
-            runs = [self._run(contestant) for _ in range(self.options.repeat)]
+            runs = [self._run(contestant) for _turn in range(self.options.repeat)]
         except LabError as error:
             return {"name": contestant.name, "note": contestant.note, "left_out": str(error)}
         worst = max(runs, key=lambda run: (run["exit_code"] != 0, run["rows_lost"]))
@@ -131,6 +131,7 @@ class _Arena:
             **worst,
             "seconds": round(statistics.median(run["seconds"] for run in runs), 3),
             "cpu_seconds": round(statistics.median(run["cpu_seconds"] for run in runs), 3),
+            "server_cpu_seconds": round(statistics.median(run["server_cpu_seconds"] for run in runs), 2),
             "peak_mb": max(run["peak_mb"] for run in runs),
             "runs": [run["seconds"] for run in runs],
         }
@@ -146,8 +147,11 @@ class _Arena:
             self._settle(source if not isinstance(contestant, PgRestore) else contestant.dump)
             foreign_keys = _count_foreign_keys(target)
             limit = NO_LIMIT if isinstance(contestant, Module) else self.options.limit
+            before = self._server_cpu_seconds()
             outcome = _measure(contestant, command, limit, scratch)
-            return {**outcome, **self._compare(target), "foreign_keys_wanted": foreign_keys}
+            self._wait_for_backends(target)
+            cpu = {"server_cpu_seconds": round(self._server_cpu_seconds() - before, 2)}
+            return {**outcome, **cpu, **self._compare(target), "foreign_keys_wanted": foreign_keys}
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
             if own:
@@ -191,6 +195,21 @@ class _Arena:
             "foreign_keys": _count_foreign_keys(target),
             "database_mb": round(size / 1e6),
         }
+
+    def _server_cpu_seconds(self) -> float:
+        """What all processes of the server that have ended used: each connection is one."""
+        pid = int((self.server.data / "postmaster.pid").read_text().split("\n")[0])
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return sum(int(fields[position]) for position in (13, 14)) / os.sysconf("SC_CLK_TCK")
+
+    def _wait_for_backends(self, target: Target) -> None:
+        """Until no connection to the database is left, at most for some seconds: one that was killed may still work."""
+        query = f"SELECT count(*) FROM pg_stat_activity WHERE datname = '{target.login_db}' AND backend_type = 'client backend'"
+        deadline = time.monotonic() + 5
+        while self._ask(query) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        # It has said goodbye, but is a process until the server has taken note of its end.
+        time.sleep(0.5)
 
     def _ask(self, question: str) -> Any:
         with self.server.admin() as connection:

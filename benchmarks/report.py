@@ -11,7 +11,7 @@ RATIO_AIM = 0.55
 SPEED_UP_AIM = 10
 MEMORY_AIM_MB = 100
 
-_HEADINGS = ("", "seconds", "/ pg_restore", "peak MB", "rows lost", "database MB", "exit", "")
+_HEADINGS = ("", "seconds", "/ pg_restore", "CPU s: own", "server", "peak MB", "rows lost", "database MB", "exit", "")
 
 
 def text(outcome: dict[str, Any]) -> str:
@@ -63,6 +63,8 @@ def _row(entry: dict[str, Any], yardstick: dict[str, Any] | None, limit: int) ->
         entry["name"],
         f"{entry['seconds']:.1f}",
         ratio,
+        f"{entry['cpu_seconds']:.1f}",
+        f"{entry['server_cpu_seconds']:.1f}",
         f"{entry['peak_mb']:.0f}",
         f"{entry['rows_lost']:,}",
         str(entry["database_mb"]),

@@ -110,7 +110,7 @@ class Builder:
             users.append((user, f"User {number}", email, role, "/user.png", now, now, now, settings, _NULL, f"user{number}"))
             auths.append((user, email, "$2b$12$" + self._id().replace("-", "") + "abcdefghijklmnopqrstu", 1))
             tags += [(f"topic_{tag}", f"Topic {tag}", user, _NULL) for tag in range(8)]
-            self.folders[user] = [self._id() for _ in range(6)]
+            self.folders[user] = [self._id() for _turn in range(6)]
             folders += [
                 (folder, None if place < 3 else self.folders[user][place - 3], user, self.writer.title(), "{}", "{}", 0, now, now)
                 for place, folder in enumerate(self.folders[user])
@@ -127,7 +127,7 @@ class Builder:
         done = 0
         while done < messages_wanted:
             chats, messages = [], []
-            for _ in range(BATCH):
+            for _turn in range(BATCH):
                 if done + len(messages) < messages_wanted:
                     chats.append(self._chat(messages, old=done * 2 < messages_wanted))
             done += len(messages)
@@ -205,7 +205,7 @@ class Builder:
         )
 
     def _channels(self, messages: int) -> None:
-        channels = [self._id() for _ in range(1 + self.size // 50)]
+        channels = [self._id() for _turn in range(1 + self.size // 50)]
         now = self._tick()
         columns = "id user_id name description data meta created_at updated_at is_private"
         self._insert(
@@ -219,7 +219,7 @@ class Builder:
                 self._id(), self.rng.choice(self.users), self.rng.choice(channels), self.writer.question(), "{}", _NULL,
                 self._tick() * 1_000_000_000, self.second * 1_000_000_000, 0,
             )
-            for _ in range(messages)
+            for _turn in range(messages)
         ]
         columns = "id user_id channel_id content data meta created_at updated_at is_pinned"
         self._insert("message", columns, rows)
@@ -255,7 +255,7 @@ class Builder:
     def _link(self, files: list[tuple[str, str]]) -> None:
         """Attach files to chats and to a knowledge base for every hundred files."""
         now = self._tick()
-        bases = [self._id() for _ in range(1 + len(files) // 100)]
+        bases = [self._id() for _turn in range(1 + len(files) // 100)]
         folders = {base: self._id() for base in bases}
         attached = [(self._id(), user, self.rng.choice(self.chats)[0], file, None, now, now) for file, user in files]
         columns = "id user_id chat_id file_id message_id created_at updated_at"

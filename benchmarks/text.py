@@ -42,11 +42,11 @@ class Writer:
 
     def __init__(self, rng: random.Random) -> None:
         self._rng = rng
-        self._words = _COMMON + sorted({self._word() for _ in range(VOCABULARY)})
+        self._words = _COMMON + sorted({self._word() for _turn in range(VOCABULARY)})
         # Zipf's law: the n-th most frequent word is n times rarer than the first.
         self._weights = list(itertools.accumulate(1 / (rank + 3) for rank in range(len(self._words))))
-        self._paragraphs = [self._paragraph() for _ in range(PARAGRAPHS)]
-        self._code = [self._code_block() for _ in range(CODE_BLOCKS)]
+        self._paragraphs = [self._paragraph() for _turn in range(PARAGRAPHS)]
+        self._code = [self._code_block() for _turn in range(CODE_BLOCKS)]
 
     def title(self) -> str:
         """A few words, sometimes with an emoji in front, as Open WebUI lets the model write them."""
@@ -78,7 +78,7 @@ class Writer:
 
     def _word(self) -> str:
         rng = self._rng
-        syllables = (rng.choice(_ONSETS) + rng.choice(_NUCLEI) for _ in range(rng.choice((1, 1, 2, 2, 3))))
+        syllables = (rng.choice(_ONSETS) + rng.choice(_NUCLEI) for _turn in range(rng.choice((1, 1, 2, 2, 3))))
         return "".join(syllables) + rng.choice(_CODAS) + rng.choice(_ENDINGS)
 
     def _pick(self, number: int) -> list[str]:
@@ -88,7 +88,7 @@ class Writer:
         rng = self._rng
         if rng.random() < 0.05:
             return " ".join(rng.choices(_KOREAN, k=rng.randint(15, 50))) + f". {rng.choice(_EMOJI)}"
-        return " ".join(self._sentence() for _ in range(rng.randint(2, 7)))
+        return " ".join(self._sentence() for _turn in range(rng.randint(2, 7)))
 
     def _sentence(self) -> str:
         rng = self._rng
@@ -100,12 +100,12 @@ class Writer:
         return " ".join(words).capitalize() + "."
 
     def _bullets(self) -> str:
-        return "\n".join(f"- {' '.join(self._pick(self._rng.randint(3, 12)))}" for _ in range(self._rng.randint(2, 6)))
+        return "\n".join(f"- {' '.join(self._pick(self._rng.randint(3, 12)))}" for _turn in range(self._rng.randint(2, 6)))
 
     def _code_block(self) -> str:
         rng = self._rng
         lines = []
-        for _ in range(rng.randint(3, 18)):
+        for _turn in range(rng.randint(3, 18)):
             one, two, three = self._pick(3)
             template = rng.choice(
                 (
