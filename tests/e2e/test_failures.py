@@ -80,3 +80,13 @@ def test_what_cannot_work_is_said_before_anything_is_stopped(site: SiteMaker) ->
 
     assert "wrong ' \" % one" not in run.output
     assert (place.service.pid, place.fingerprint()) == (pid, content)
+
+
+def test_an_audit_of_what_is_no_database_says_so(site: SiteMaker) -> None:
+    place = site("nothing")
+    (place.service.folder / "data" / "webui.db").write_bytes(b"notes, not a database")
+
+    run = place.play(webui_play.AUDIT).succeeded()
+
+    assert "NOT READY" in run.output
+    assert "is not a SQLite database" in run.output

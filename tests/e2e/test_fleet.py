@@ -31,10 +31,10 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     collections.mkdir()
     (collections / "community").symlink_to(paths.COLLECTIONS / "ansible_collections" / "community")
     (folder / "ansible.cfg").write_text(f"[defaults]\ncollections_path = {folder}\n")
-    galaxy = {"check": True, "capture_output": True, "cwd": folder, "env": _environment(folder)}
-    subprocess.run([GALAXY, "collection", "build", paths.ROOT, "--output-path", folder], **galaxy)
+    galaxy = {"capture_output": True, "cwd": folder, "env": _environment(folder)}
+    subprocess.run([GALAXY, "collection", "build", paths.ROOT, "--output-path", folder], check=True, **galaxy)
     (archive,) = folder.glob("*.tar.gz")
-    subprocess.run([GALAXY, "collection", "install", archive, "--no-deps", "-p", folder], **galaxy)
+    subprocess.run([GALAXY, "collection", "install", archive, "--no-deps", "-p", folder], check=True, **galaxy)
     return folder
 
 

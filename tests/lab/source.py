@@ -42,7 +42,7 @@ class SourceFile:
 
     def insert_row(self, table: str, **values: object) -> None:
         names = ", ".join(f'"{name}"' for name in values)
-        marks = ", ".join("?" for _ in values)
+        marks = ", ".join("?" for _turn in values)
         self.execute(f'INSERT INTO "{table}" ({names}) VALUES ({marks})', *values.values())
 
     def add_chat(self, key: str, **values: object) -> None:

@@ -223,7 +223,7 @@ class OpenWebUI:
     def setting(self, name: str) -> str:
         """The value of this name in the env file, as the next start will see it; empty when it is not set."""
         values = [line.partition("=") for line in self.env_file.read_text(encoding="utf-8").splitlines()]
-        return next((value for found, _, value in values if found == name), "")
+        return next((value for found, _kind, value in values if found == name), "")
 
     @property
     def pid(self) -> int | None:
