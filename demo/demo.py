@@ -155,8 +155,8 @@ def _playbook(service: OpenWebUI, cluster: Cluster) -> list[str]:
 
 def _environment() -> dict[str, str]:
     """Show what happens and leave out what does not."""
-    quiet = {"ANSIBLE_DISPLAY_SKIPPED_HOSTS": "false", "ANSIBLE_CALLBACK_RESULT_FORMAT": "yaml"}
-    return webui_play.environment(**quiet, **({"ANSIBLE_FORCE_COLOR": "1"} if sys.stdout.isatty() else {}))
+    colour = {"ANSIBLE_FORCE_COLOR": "1"} if sys.stdout.isatty() else {}
+    return webui_play.environment(ANSIBLE_DISPLAY_SKIPPED_HOSTS="false", **colour)
 
 
 def _compare(before: Snapshot, after: Snapshot) -> None:
