@@ -58,6 +58,7 @@ options:
   connect_params:
     description:
       - Any other parameters of libpq, such as C(target_session_attrs). They win over the options above.
+      - Not for passwords, which are refused here; use O(login_password).
     type: dict
     default: {}
   schema:

@@ -65,14 +65,12 @@ def make_plan(source: Source, target: Target, findings: Findings) -> Plan | None
             plans[name] = _plan_table(source, target_tables[name], left_out, findings)
     for name in sorted(set(target_tables) - set(plans) - BOOKKEEPING_TABLES):
         left_out.append(LeftOut(name, None, "only the target has it; it stays as it is"))
-    foreign_keys = [key for key in target.foreign_keys() if key.table in plans]
+    foreign_keys = [key for key in target.foreign_keys() if _is_filled(key, plans)]
     find_orphans(source, foreign_keys, findings)
     return Plan([plans[name] for name in _parents_first(list(plans), foreign_keys, findings)], left_out, revision)
 
 
-def _common_revision(
-    source: Source, target: Target, target_tables: dict[str, TargetTable], findings: Findings
-) -> str | None:
+def _common_revision(source: Source, target: Target, target_tables: dict[str, TargetTable], findings: Findings) -> str | None:
     if "alembic_version" not in target_tables:
         state = "holds no tables" if not target_tables else "has no table alembic_version"
         findings.add(
@@ -91,9 +89,7 @@ def _common_revision(
     return ours
 
 
-def _moves(
-    source: Source, name: str, target_tables: dict[str, TargetTable], left_out: list[LeftOut], findings: Findings
-) -> bool:
+def _moves(source: Source, name: str, target_tables: dict[str, TargetTable], left_out: list[LeftOut], findings: Findings) -> bool:
     """Whether a table of the source is to be loaded; if not, the reason is noted."""
     if is_leftover(name):
         why = "kept by the migrations of Open WebUI itself" if name in BOOKKEEPING_TABLES else "left over from an upgrade"
@@ -174,15 +170,20 @@ def _row_key(source: Source, table: TargetTable, columns: tuple[TargetColumn, ..
     return ()
 
 
+def _is_filled(key: ForeignKey, plans: dict[str, TablePlan]) -> bool:
+    """Whether the source has values for a foreign key of the target. A column that only the target has gets its default."""
+    plan = plans.get(key.table)
+    return plan is not None and {column.name for column in plan.columns}.issuperset(key.columns)
+
+
 def find_orphans(source: Source, foreign_keys: list[ForeignKey], findings: Findings) -> None:
     """Rows of the source that would violate a foreign key of the target, which the source may not even declare."""
     known = set(source.tables())
     for key in foreign_keys:
         filled = " AND ".join(f"child.{quote(column)} IS NOT NULL" for column in key.columns)
-        equal = " AND ".join(
-            f"parent.{quote(theirs)} = child.{quote(ours)}" for ours, theirs in zip(key.columns, key.parent_columns)
-        )
-        gone = f"NOT EXISTS (SELECT 1 FROM {quote(key.parent)} AS parent WHERE {equal})" if key.parent in known else "1"
+        equal = " AND ".join(f"parent.{quote(theirs)} = child.{quote(ours)}" for ours, theirs in zip(key.columns, key.parent_columns))
+        comparable = key.parent in known and {column.name for column in source.columns(key.parent)}.issuperset(key.parent_columns)
+        gone = f"NOT EXISTS (SELECT 1 FROM {quote(key.parent)} AS parent WHERE {equal})" if comparable else "1"
         rows = source.value(f"SELECT count(*) FROM {quote(key.table)} AS child WHERE {filled} AND {gone}")
         if rows:
             columns = ", ".join(key.columns)

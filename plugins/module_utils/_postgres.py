@@ -27,6 +27,7 @@ else:
 OLDEST_SERVER = 140000
 CONNECT_TIMEOUT = 10
 LOCK_TIMEOUT = "30s"
+SECRET_PARAMETERS = frozenset({"password", "sslpassword", "oauth_client_secret"})
 
 # In words of our own: what PostgreSQL says holds values of rows.
 _SQLSTATES = {
@@ -105,7 +106,7 @@ def connection_argument_spec() -> dict[str, Any]:
         "ca_cert": {"type": "path"},
         "ssl_cert": {"type": "path"},
         "ssl_key": {"type": "path"},
-        "connect_params": {"type": "dict", "default": {}, "no_log": True},
+        "connect_params": {"type": "dict", "default": {}},
         "schema": {"type": "str", "default": "public"},
     }
 
@@ -137,6 +138,9 @@ def connect(options: dict[str, Any]) -> Iterator[psycopg.Connection]:
     :raises Refused: when it cannot be had, with the reason in one line and no secret in it.
     """
     parameters = connection_parameters(options)
+    if SECRET_PARAMETERS.intersection(options.get("connect_params") or {}):
+        # Only login_password is kept out of logs; hiding every value of connect_params would garble all other output.
+        raise refuse("connection", "connect_params must not hold a password; use login_password")
     try:
         connection = psycopg.connect(**parameters)
     except (psycopg.Error, UnicodeError) as error:
@@ -152,9 +156,8 @@ def connect(options: dict[str, Any]) -> Iterator[psycopg.Connection]:
 def _why_not_connected(error: Exception, parameters: dict[str, Any]) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     reason = next((line for line in lines if "FATAL" in line or "failed" in line), lines[0] if lines else type(error).__name__)
-    secrets = [str(parameters[name]) for name in ("password", "sslpassword") if parameters.get(name)]
-    for secret in secrets:
-        reason = reason.replace(secret, "********")
+    if parameters.get("password"):
+        reason = reason.replace(parameters["password"], "********")
     where = f"{parameters.get('host', 'the local socket')}, port {parameters.get('port')}"
     return (
         f"cannot connect to database {parameters.get('dbname')} as {parameters.get('user', 'the current user')} "

@@ -59,7 +59,10 @@ def summary(problems: list[Problem], total: int | None = None) -> str:
 def key_text(values: tuple[object, ...]) -> str:
     """A row's primary key as one short line of text."""
     parts = [value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else str(value) for value in values]
-    text = ", ".join(part.replace("\n", "\\n").replace("\x00", "\\0") for part in parts)
+    text = "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode()
+        for character in ", ".join(part[: KEY_LENGTH + 1] for part in parts)
+    )
     return text if len(text) <= KEY_LENGTH else text[: KEY_LENGTH - 1] + "…"
 
 

@@ -167,6 +167,8 @@ def main() -> None:
             problems=[problem.as_result() for problem in refused.problems],
             problems_total=refused.total,
         )
+    for warning in result.pop("warnings"):
+        module.warn(warning)
     if not module._diff:
         del result["diff"]
     module.exit_json(**result)

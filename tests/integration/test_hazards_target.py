@@ -318,6 +318,13 @@ def test_a_connection_that_cannot_be_had(migrate, source, schema_target, any_sch
         assert secret not in json.dumps(result)
 
 
+def test_a_password_has_its_own_option(migrate, source, schema_target):
+    result = migrate(source, schema_target, connect_params={"password": schema_target.login_password})
+    assert kinds(result) == {"connection"}
+    assert "use login_password" in result["msg"]
+    assert migrate(source, schema_target, connect_params={"connect_timeout": "10"}).get("changed")
+
+
 def test_a_role_that_owns_nothing(migrate, source, pg18, schema_target):
     name, password = pg18.create_role()
     with schema_target.admin() as connection:

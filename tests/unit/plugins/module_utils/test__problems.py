@@ -57,7 +57,7 @@ def test_a_single_reason():
         ((b"a", 7, None), "a, 7, None"),
         (("é".encode(),), "é"),
         ((b"a\xffb",), "a\\xffb"),
-        (("a\nb\0c",), "a\\nb\\0c"),
+        (("a\nb\0c",), "a\\nb\\x00c"),
         ((), ""),
     ],
 )

@@ -24,9 +24,12 @@ def call_module(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[s
         monkeypatch.setattr(basic, "_ANSIBLE_ARGS", json.dumps({"ANSIBLE_MODULE_ARGS": {**args, **internal}}).encode())
         # ansible-core asks for it from 2.19 on.
         monkeypatch.setattr(basic, "_ANSIBLE_PROFILE", "legacy", raising=False)
+        # In the controller's own process they would go to its display.
+        warnings: list[str] = []
+        monkeypatch.setattr(basic.AnsibleModule, "warn", lambda self, warning: warnings.append(warning))
         capsys.readouterr()
         with pytest.raises(SystemExit):
             main()
-        return json.loads(capsys.readouterr().out)
+        return {"warnings": warnings, **json.loads(capsys.readouterr().out)}
 
     return call
