@@ -176,6 +176,7 @@ class _Migration:
         self.progress = progress
         self.clock = Clock()
         self.findings = Findings()
+        self.warnings: list[str] = []
 
     def run(self, check: bool) -> dict[str, Any]:
         self._demand_stopped(check)
@@ -205,6 +206,7 @@ class _Migration:
             "seconds": self.clock.seconds,
             "repairs": {"total": repairs.total, "listed": repairs.listed, "quarantine_file": repairs.quarantine.path},
             "left_out": [item._asdict() for item in plan.left_out],
+            "warnings": plan.warnings + self.warnings,
         }
 
     def _repairs(self, quarantine: Quarantine | None) -> Repairs:
@@ -279,7 +281,6 @@ class _Migration:
 
     def _write(self, source: Source, plan: Plan, repairs: Repairs) -> tuple[list[dict[str, Any]], str]:
         self.findings.refuse_if_any()
-        connection = self.target.connection
         try:
             with self.clock.phase("load"):
                 digests, seconds = self._load(source, plan, repairs)
@@ -301,18 +302,24 @@ class _Migration:
                 self.target, self.request.path, source.state.fingerprint, plan.revision, loaded
             )
             repairs.quarantine.keep()
-            with self.clock.phase("commit"):
-                self.progress.begin("commit")
-                self._commit()
         except BaseException:
             repairs.quarantine.discard()
             raise
+        with self.clock.phase("commit"):
+            self.progress.begin("commit")
+            self._commit()
         with self.clock.phase("analyze"):
-            connection.execute(
-                sql.SQL("ANALYZE {}").format(sql.SQL(", ").join(self.target.name(name) for name in plan.names))
-            )
-            connection.commit()
+            self._analyze(plan)
         return loaded, run_id
+
+    def _analyze(self, plan: Plan) -> None:
+        names = sql.SQL(", ").join(self.target.name(name) for name in plan.names)
+        try:
+            self.target.connection.execute(sql.SQL("ANALYZE {}").format(names))
+            self.target.connection.commit()
+        except psycopg.Error as error:
+            # The data is there and committed; the server's autovacuum makes up for this.
+            self.warnings.append(in_words(error, "analysing the loaded tables").message)
 
     def _commit(self) -> None:
         try:

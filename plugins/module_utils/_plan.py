@@ -22,6 +22,10 @@ from ansible_collections.openwebui.postgres.plugins.module_utils._scan import Ta
 from ansible_collections.openwebui.postgres.plugins.module_utils._sqlite import Source, quote
 from ansible_collections.openwebui.postgres.plugins.module_utils._values import TargetColumn, is_supported
 
+LEFT_OVER = "left over from an upgrade"
+EMPTY_TABLE = "empty, and the target has no such table"
+EMPTY_COLUMN = "empty, and the target has no such column"
+
 
 class LeftOut(NamedTuple):
     """A table, or a column of one, that does not move, and why that loses nothing."""
@@ -45,6 +49,13 @@ class Plan(NamedTuple):
     def rows(self) -> int:
         """The number of rows of all tables."""
         return sum(table.rows for table in self.tables)
+
+    @property
+    def warnings(self) -> list[str]:
+        """What is left out of the source and belongs to no working Open WebUI."""
+        noteworthy = {LEFT_OVER, EMPTY_TABLE, EMPTY_COLUMN}
+        places = [(".".join(filter(None, (item.table, item.column))), item.why) for item in self.left_out]
+        return [f"{place} does not move: {why}" for place, why in places if why in noteworthy]
 
     @property
     def names(self) -> list[str]:
@@ -92,7 +103,7 @@ def _common_revision(source: Source, target: Target, target_tables: dict[str, Ta
 def _moves(source: Source, name: str, target_tables: dict[str, TargetTable], left_out: list[LeftOut], findings: Findings) -> bool:
     """Whether a table of the source is to be loaded; if not, the reason is noted."""
     if is_leftover(name):
-        why = "kept by the migrations of Open WebUI itself" if name in BOOKKEEPING_TABLES else "left over from an upgrade"
+        why = "kept by the migrations of Open WebUI itself" if name in BOOKKEEPING_TABLES else LEFT_OVER
         left_out.append(LeftOut(name, None, why))
         return False
     if name in target_tables:
@@ -105,7 +116,7 @@ def _moves(source: Source, name: str, target_tables: dict[str, TargetTable], lef
             table=name,
         )
     else:
-        left_out.append(LeftOut(name, None, "empty, and the target has no such table"))
+        left_out.append(LeftOut(name, None, EMPTY_TABLE))
     return False
 
 
@@ -138,7 +149,7 @@ def _plan_table(source: Source, table: TargetTable, left_out: list[LeftOut], fin
 
 def _leave_out_column(source: Source, table: str, column: str, left_out: list[LeftOut], findings: Findings) -> None:
     if (table, column) in LEFTOVER_COLUMNS:
-        left_out.append(LeftOut(table, column, "left over from an upgrade"))
+        left_out.append(LeftOut(table, column, LEFT_OVER))
     elif source.holds_data(table, column):
         findings.add(
             "column",
@@ -147,7 +158,7 @@ def _leave_out_column(source: Source, table: str, column: str, left_out: list[Le
             column=column,
         )
     else:
-        left_out.append(LeftOut(table, column, "empty, and the target has no such column"))
+        left_out.append(LeftOut(table, column, EMPTY_COLUMN))
 
 
 def _demand_default(table: str, column: TargetColumn, rows: int, left_out: list[LeftOut], findings: Findings) -> None:

@@ -296,6 +296,8 @@ def main() -> None:
         )
     finally:
         progress.end()
+    for warning in result.pop("warnings", []):
+        module.warn(warning)
     module.exit_json(**result)
 
 

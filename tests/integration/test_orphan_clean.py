@@ -53,10 +53,8 @@ def insert(connection: sqlite3.Connection, table: str, row_id: str, **given: str
 
 
 def references(connection: sqlite3.Connection) -> dict[tuple[str, str], str]:
-    tables = [name for name, in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
-    return {
-        (table, key[3]): key[2] for table in tables for key in connection.execute(f"PRAGMA foreign_key_list({_quote(table)})")
-    }
+    tables = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+    return {(table, key[3]): key[2] for table in tables for key in connection.execute(f"PRAGMA foreign_key_list({_quote(table)})")}
 
 
 def _referring(table: str, row_id: str) -> dict[str, str]:
@@ -79,7 +77,7 @@ def fill(path: Path) -> None:
 
 def everything(path: Path) -> dict[str, list[tuple]]:
     with closing(sqlite3.connect(path)) as connection:
-        tables = [name for name, in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        tables = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
         return {table: connection.execute(f"SELECT rowid, * FROM {_quote(table)} ORDER BY rowid").fetchall() for table in tables}
 
 

@@ -73,7 +73,7 @@ def test_a_server_that_goes_on_writing(run_module, webui_db, tmp_path):
     with closing(sqlite3.connect(made["backup_file"])) as copy:
         assert copy.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
         # A moment in the middle, whole: what was written first is there, and nothing has a gap.
-        assert [int(key) for key, in copy.execute("SELECT id FROM tag ORDER BY rowid")] == list(range(tags))
+        assert [int(key) for (key,) in copy.execute("SELECT id FROM tag ORDER BY rowid")] == list(range(tags))
 
 
 @pytest.mark.parametrize("after", [0.0, 0.1, 0.2, 0.3, 0.5])
