@@ -17,6 +17,8 @@ from .processes import call
 Check = Callable[[], int]
 
 BIN = paths.VENV / "bin"
+# Servers and services of their own for each process, and the steps of one file stay together.
+TWO_AT_A_TIME = ("-n", "2", "--dist", "loadfile")
 
 
 def _environment(collections: Path = paths.COLLECTIONS) -> dict[str, str]:
@@ -69,11 +71,11 @@ def _unit_on_target_python() -> int:
 
 
 def integration() -> int:
-    return _pytest("tests/integration")
+    return _pytest("tests/integration", *TWO_AT_A_TIME)
 
 
 def e2e() -> int:
-    return _pytest("tests/e2e")
+    return _pytest("tests/e2e", *TWO_AT_A_TIME)
 
 
 def _pytest(*arguments: str) -> int:
