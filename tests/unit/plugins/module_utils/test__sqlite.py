@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import shutil
@@ -376,8 +377,10 @@ def test_a_busy_writer_never_waits(make_source, start_writer, journal_mode):
     with open_source(path, live=True) as source:
         assert source.method == ("shared" if journal_mode == "wal" else "lock-free")
         for _round in range(20):
-            source.count("chat")
-            list(source.query("SELECT * FROM chat"))
+            # A look without a lock can meet a file that is half written, and then says so.
+            with contextlib.suppress(Refused) if source.method == "lock-free" else contextlib.nullcontext():
+                source.count("chat")
+                list(source.query("SELECT * FROM chat"))
             time.sleep(0.05)
         assert source.changed()
     waited = [float(line) for line in Path(path + ".log").read_text().splitlines()]
