@@ -121,10 +121,14 @@ def run(monkeypatch: pytest.MonkeyPatch):
     def run_it(arguments: dict, states: list[str] = (), result: dict | None = None, async_val: int = 0, check: bool = False):
         remote = Remote(list(states), {"changed": True} if result is None else result)
         lines: list[str] = []
+
+        def execute_module(plugin: ActionModule, *names, **given) -> dict:
+            return remote.execute_module(plugin, *names, **given)
+
         monkeypatch.setattr(webui_pg_migrate, "Display", lambda: SimpleNamespace(display=lines.append))
         monkeypatch.setattr(webui_pg_migrate.time, "sleep", lambda _seconds: None)
         monkeypatch.setattr(ActionBase, "run", lambda *_arguments: {})
-        monkeypatch.setattr(ActionModule, "_execute_module", lambda plugin, *names, **given: remote.execute_module(plugin, *names, **given))
+        monkeypatch.setattr(ActionModule, "_execute_module", execute_module)
         monkeypatch.setattr(ActionModule, "_low_level_execute_command", lambda _plugin, command: remote.run_command(command))
         monkeypatch.setattr(ActionModule, "get_shell_option", lambda *_arguments: ["/var/tmp", "/tmp"])
         plugin = ActionModule.__new__(ActionModule)

@@ -22,13 +22,13 @@ class Calls:
 
     def __init__(self) -> None:
         self.seen: list[tuple] = []
-        self.refusal: Refused | None = None
+        self.refusals: list[Refused] = []
 
     def migrate(self, request, check, progress):
         progress.begin("load", 10, 100)
         self.seen.append(("migrate", request, check, progress.path))
-        if self.refusal:
-            raise self.refusal
+        for refusal in self.refusals:
+            raise refusal
         return {"changed": True, "run_id": "r1"}
 
     def abandon(self, request, check):
@@ -82,7 +82,7 @@ def test_abandoned(call_module, calls, check):
 
 def test_a_refusal_tells_every_reason(call_module, calls):
     problems = [Problem("value", f"chat c{number}: chat is not JSON", "chat", "chat", f"c{number}", "json") for number in range(4)]
-    calls.refusal = Refused(problems, 1200)
+    calls.refusals.append(Refused(problems, 1200))
     answer = call_module(main, OPTIONS)
     assert answer["failed"]
     assert answer["msg"].endswith("; and 1197 more (see problems)")
@@ -93,13 +93,13 @@ def test_a_refusal_tells_every_reason(call_module, calls):
 
 
 def test_the_password_is_in_no_answer(call_module, calls):
-    calls.refusal = refuse("connection", f"it holds {PASSWORD}")
+    calls.refusals.append(refuse("connection", f"it holds {PASSWORD}"))
     assert PASSWORD not in json.dumps(call_module(main, OPTIONS))
 
 
 @pytest.mark.parametrize("refused", [False, True])
 def test_the_progress_file_is_gone_in_the_end(call_module, calls, tmp_path: Path, refused):
-    calls.refusal = refuse("in_use", "in use") if refused else None
+    calls.refusals.append(refuse("in_use", "in use") if refused else None)
     file = tmp_path / "progress"
     assert call_module(main, {**OPTIONS, "progress_file": str(file)}).get("failed", False) == refused
     assert calls.seen[0][3] == str(file)
