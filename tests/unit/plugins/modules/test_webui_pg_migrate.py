@@ -99,7 +99,7 @@ def test_the_password_is_in_no_answer(call_module, calls):
 
 @pytest.mark.parametrize("refused", [False, True])
 def test_the_progress_file_is_gone_in_the_end(call_module, calls, tmp_path: Path, refused):
-    calls.refusals.append(refuse("in_use", "in use") if refused else None)
+    calls.refusals = [refuse("in_use", "in use")] if refused else []
     file = tmp_path / "progress"
     assert call_module(main, {**OPTIONS, "progress_file": str(file)}).get("failed", False) == refused
     assert calls.seen[0][3] == str(file)
