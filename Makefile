@@ -13,7 +13,7 @@ export PYTHONDONTWRITEBYTECODE := 1
 LAB := $(PYTHON) -m lab
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test lint unit integration e2e sanity demo demo-clean bench changelog clean
+.PHONY: help setup test lint unit integration e2e docker sanity demo demo-clean bench changelog clean
 
 help: ## Show what there is to make
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -21,7 +21,7 @@ help: ## Show what there is to make
 setup: ## Install into .lab/ all that the tests need: tools, collections, Open WebUI, PostgreSQL
 	@$(LAB) setup
 
-test: ## Everything: set up, lint, unit, integration, e2e, sanity
+test: ## Everything: set up, lint, unit, integration, e2e, docker, sanity
 	@$(LAB) test
 
 lint: ## ruff, yamllint, ansible-lint, antsibull-docs, antsibull-changelog
@@ -35,6 +35,9 @@ integration: ## Tests against real PostgreSQL, 18 and Debian's
 
 e2e: ## A real Open WebUI moved from SQLite to PostgreSQL, looked at over HTTP and in a browser
 	@$(LAB) setup e2e
+
+docker: ## The same with containers, in a Docker Engine of its own where none runs
+	@$(LAB) setup docker
 
 sanity: ## ansible-test sanity
 	@$(LAB) setup sanity
@@ -55,4 +58,5 @@ changelog: ## Write CHANGELOG.md anew, with the modules and roles that are there
 	@$(LAB) changelog
 
 clean: demo-clean ## Remove all that was installed into this checkout
+	@if [ -d .lab/docker ]; then $(LAB) engine stop; fi
 	@rm -rf .lab .pytest_cache .ruff_cache .collections/ansible_collections/community

@@ -1,13 +1,14 @@
 # Copyright: (c) 2026, openwebui.postgres contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Command line of the lab: python -m lab test | setup-demo | changelog | CHECK…"""
+"""Command line of the lab: python -m lab test | setup-demo | changelog | engine start|stop|status | CHECK…"""
 
 from __future__ import annotations
 
+import shlex
 import sys
 
-from . import checks, install
+from . import checks, engine, images, install
 from .console import LabError, warn
 
 
@@ -16,9 +17,11 @@ def main(arguments: list[str]) -> int:
         return _setup_demo()
     if arguments == ["changelog"]:
         return checks.write_changelog()
+    if arguments[:1] == ["engine"] and arguments[1:] in (["start"], ["stop"], ["status"]):
+        return _engine(arguments[1])
     names = list(checks.CHECKS) if arguments == ["test"] else arguments
     if not names or not set(names) <= set(checks.CHECKS):
-        warn(f"usage: python -m lab test | setup-demo | changelog | {' | '.join(checks.CHECKS)}")
+        warn(f"usage: python -m lab test | setup-demo | changelog | engine start|stop|status | {' | '.join(checks.CHECKS)}")
         return 2
     try:
         return checks.run(names)
@@ -34,6 +37,26 @@ def _setup_demo() -> int:
         warn(str(error))
         return 1
     return 0
+
+
+def _engine(action: str) -> int:
+    """A Docker Engine with the images, for work by hand. Prints what a shell needs to use it."""
+    try:
+        if action == "stop":
+            engine.stop()
+            return 0
+        if action == "start":
+            install.for_docker()
+            found, _started = engine.start(detached=True)
+            images.build(found)
+        else:
+            found = engine.find()
+    except LabError as error:
+        warn(str(error))
+        return 1
+    for name, value in found.environment.items() if found else ():
+        print(f"export {name}={shlex.quote(value)}")
+    return 0 if found else 1
 
 
 if __name__ == "__main__":

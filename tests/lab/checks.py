@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from typing import Callable, NamedTuple
 
-from . import changelog, install, paths, sanity, tree
+from . import changelog, engine, images, install, paths, sanity, tree
 from .console import LabError, say, warn
 from .processes import call
 
@@ -78,6 +78,14 @@ def e2e() -> int:
     return _pytest("tests/e2e", *TWO_AT_A_TIME)
 
 
+def docker() -> int:
+    """One file at a time: the reference walk wants port 80 of this machine, and there is but one."""
+    install.for_docker()
+    with engine.session() as found:
+        images.build(found)
+        return _pytest("tests/docker")
+
+
 def _pytest(*arguments: str) -> int:
     # A test that hangs must not block CI for ever.
     options = ("--durations=5", "-o", "faulthandler_exit_on_timeout=true")
@@ -94,6 +102,7 @@ CHECKS: dict[str, Check] = {
     "unit": unit,
     "integration": integration,
     "e2e": e2e,
+    "docker": docker,
     "sanity": sanity.run,
 }
 

@@ -5,14 +5,13 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
 import zipfile
 from pathlib import Path
 
-from . import openwebui, paths, pythons
-from .console import LabError, say
+from . import debian, engine, openwebui, paths, pythons
+from .console import say
 from .postgres import debian_bin
 from .steps import Step, only_one, run, run_step
 
@@ -26,6 +25,7 @@ COMMUNITY_PACKAGE = "ansible==12.3.0"
 COLLECTIONS = ("community/docker", "community/postgresql", "community/library_inventory_filtering_v1")
 
 CHROMIUM = Path("/usr/bin/chromium")
+COMPOSE_SUITE = "trixie"
 
 
 def controller() -> Step:
@@ -110,6 +110,32 @@ def _build_target_python() -> None:
     run("python39", paths.PYTHON39, "-m", "pip", "install", "-r", TARGET_REQUIREMENTS)
 
 
+def compose_plugin() -> Step:
+    return Step(
+        name="compose-plugin",
+        title="Compose v2, from Debian 13",
+        inputs=lambda: COMPOSE_SUITE,
+        product=engine.COMPOSE,
+        build=_build_compose_plugin,
+    )
+
+
+def _build_compose_plugin() -> None:
+    """Debian 12 has no Compose v2; the one of its successor needs nothing that it lacks."""
+    with tempfile.TemporaryDirectory(prefix="webui-lab-") as folder:
+        debian.download("docker-compose", COMPOSE_SUITE, Path(folder))
+        (program,) = Path(folder).rglob("cli-plugins/docker-compose")
+        engine.COMPOSE.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(program, engine.COMPOSE)
+
+
+def for_docker() -> None:
+    """What the Docker tests need besides: an engine to start where none answers, and Compose."""
+    with only_one():
+        engine.install()
+        run_step(compose_plugin())
+
+
 def system_packages() -> None:
     """PostgreSQL with lz4 and TLS, and a browser, from the distribution. Asks for them where it may not install."""
     missing = []
@@ -119,15 +145,7 @@ def system_packages() -> None:
         missing.append("chromium")
     if shutil.which("openssl") is None:
         missing.append("openssl")
-    if not missing:
-        return
-    words = " ".join(missing)
-    if os.geteuid() != 0 or shutil.which("apt-get") is None:
-        raise LabError(f"The tests need these Debian packages, please install them: apt-get install {words}")
-    say(f"installing Debian packages: {words}")
-    quiet = dict(os.environ, DEBIAN_FRONTEND="noninteractive")
-    run("apt", "apt-get", "update", env=quiet)
-    run("apt", "apt-get", "install", "--yes", "--no-install-recommends", *missing, env=quiet)
+    debian.install(*missing)
 
 
 def everything() -> None:
