@@ -80,22 +80,22 @@ class Engine:
         """Whether the API is of this version or newer."""
         return _numbers(self.api_version) >= _numbers(version)
 
-    def get(self, path: str, **query: Any) -> Any:
+    def get(self, path: str, /, **query: Any) -> Any:
         """Ask for something."""
         return _parsed(self.socket, self.read(path, **query))
 
-    def read(self, path: str, **query: Any) -> bytes:
+    def read(self, path: str, /, **query: Any) -> bytes:
         """Ask for something that is no JSON."""
         return self._request("GET", self._versioned(path, query))
 
-    def post(self, path: str, body: Any = None, seconds: float = SECONDS, **query: Any) -> Any:
+    def post(self, path: str, /, body: Any = None, seconds: float = SECONDS, **query: Any) -> Any:
         """Have something done.
 
         :param seconds: how long the engine may take for it.
         """
         return _parsed(self.socket, self._request("POST", self._versioned(path, query), body, seconds))
 
-    def delete(self, path: str, **query: Any) -> None:
+    def delete(self, path: str, /, **query: Any) -> None:
         """Have something removed."""
         self._request("DELETE", self._versioned(path, query))
 
