@@ -76,6 +76,12 @@ class Engine:
             self._version = version
         return self._version
 
+    def as_of(self, version: str) -> Engine:
+        """The same engine, as it answered clients of that time."""
+        other = Engine(f"unix://{self.socket}")
+        other._version = version
+        return other
+
     def speaks(self, version: str) -> bool:
         """Whether the API is of this version or newer."""
         return _numbers(self.api_version) >= _numbers(version)

@@ -1,0 +1,222 @@
+#!/usr/bin/python
+# -*- coding: utf-8 -*-
+
+# Copyright: (c) 2026, openwebui.postgres contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: webui_container
+short_description: Replace the Docker container of an Open WebUI by one with other database settings, and go back
+version_added: 0.1.0
+description:
+  - Makes a container like the one that runs Open WebUI, with other environment and nothing else changed, and sets the old one aside.
+    Or puts the old one back into its place.
+  - What the engine reports of the container is handed back to it word for word. Image, command, mounts, volumes without a name,
+    ports, networks with aliases and addresses, labels, limits, devices and GPU requests, log options, health check, restart policy
+    and whatever else there may be stay as they are.
+  - A container is never started by this module. It is stopped only where it is replaced.
+  - The steps are taken in such an order that a run that was killed at any moment can be repeated or taken back.
+  - A container is removed only if it has the name that is due to it here, uses PostgreSQL, and has the mounts, the ports and the kind
+    of network of the one that it stands for. Volumes are never removed.
+  - Needs nothing but Python's standard library.
+options:
+  docker_host:
+    description:
+      - The socket of the Docker Engine, as C(unix:///path). The module runs on the host of the engine; other kinds of addresses
+        are refused.
+    type: str
+    default: unix:///var/run/docker.sock
+  name:
+    description:
+      - Name of the container, not its id.
+    type: str
+    required: true
+  state:
+    description:
+      - With V(switched), the container called O(name) uses PostgreSQL, with the settings asked for. The one from before is stopped, is
+        never restarted by itself, and is called O(name) with C(-on-sqlite) behind it. If there is one of that name from an earlier move
+        already, nothing is done.
+      - A container that was switched before and has other settings than those now asked for is replaced once more. The one set aside
+        stays.
+      - With V(restored), it is the one from before the move again, with its restart policy, and the one on PostgreSQL is removed.
+      - With V(settled), the one that was set aside is removed, provided that the present one uses PostgreSQL in its place.
+    type: str
+    choices: [switched, restored, settled]
+    required: true
+  env:
+    description:
+      - Environment variables to set, by name. They must put Open WebUI on PostgreSQL.
+      - Must hold E(WEBUI_SECRET_KEY) if the image generated the key and keeps it in the container alone.
+      - Required with O(state=switched), and ignored otherwise.
+    type: dict
+  env_remove:
+    description:
+      - Names of environment variables to unset. Those that the image sets become empty.
+    type: list
+    elements: str
+    default: []
+  networks:
+    description:
+      - Names of networks that the new container is to be connected to as well. Ignored for a container in the host's network.
+    type: list
+    elements: str
+    default: []
+  image:
+    description:
+      - Another image for the new container, which must be on the host. What the old container has from its image, the new one has
+        from its own.
+      - Without it, the image stays the same, to the digest.
+    type: str
+    default: ""
+  timeout:
+    description:
+      - How many seconds a container has for its end before it is killed. A longer time of the container's own is kept.
+    type: int
+    default: 60
+attributes:
+  check_mode:
+    description: Tells what would be done, having tried all that can be tried without a change.
+    support: full
+  diff_mode:
+    description: Shows which environment variables are set and which networks are connected to, never a value.
+    support: full
+  idempotent:
+    description: Nothing is done to a container that is as asked for already.
+    support: full
+notes:
+  - A container that Docker Compose or Swarm manages is refused, since they would undo the change.
+  - A container that was started with C(--rm) is refused, since there would be no way back.
+  - Changes made to files in the container, outside of all mounts, are not in the new one. They are in the one that was set aside.
+  - Containers that reach this one by the outdated option C(--link) have to be made again.
+seealso:
+  - module: openwebui.postgres.webui_container_info
+author:
+  - openwebui.postgres contributors (@openwebui)
+"""
+
+EXAMPLES = r"""
+- name: Put Open WebUI on PostgreSQL
+  openwebui.postgres.webui_container:
+    name: open-webui
+    state: switched
+    env:
+      DATABASE_URL: "postgresql://openwebui:{{ vault_webui_password | urlencode }}@openwebui-postgres:5432/openwebui"
+      WEBUI_SECRET_KEY: "{{ vault_webui_secret_key }}"
+    env_remove: [DATABASE_TYPE, DATABASE_USER, DATABASE_PASSWORD, DATABASE_HOST, DATABASE_PORT, DATABASE_NAME]
+    networks: [openwebui-postgres]
+  register: switched
+
+- name: Go back to SQLite
+  openwebui.postgres.webui_container:
+    name: open-webui
+    state: restored
+
+- name: Remove the container from before the move
+  openwebui.postgres.webui_container:
+    name: open-webui
+    state: settled
+"""
+
+RETURN = r"""
+id:
+  description: Id of the container that has the name now. Null in check mode when it is yet to be made.
+  returned: success
+  type: str
+  sample: 4f6c1d5b1e0a
+name:
+  description: Its name.
+  returned: success
+  type: str
+  sample: open-webui
+kept:
+  description: The container that is set aside. Empty when there is none.
+  returned: success
+  type: dict
+  contains:
+    id:
+      description: Its id.
+      type: str
+      sample: 0c1a8b6f2d3e
+    name:
+      description: Its name.
+      type: str
+      sample: open-webui-on-sqlite
+changed_settings:
+  description: Names of the environment variables in which the container that has the name now differs from the one that had it before.
+  returned: success
+  type: list
+  elements: str
+  sample: ["DATABASE_URL"]
+problems:
+  description:
+    - Why it was not done. V(kind) is a word for programs, V(message) one line for people.
+  returned: when the task is refused
+  type: list
+  elements: dict
+  sample: [{"kind": "container", "message": "…"}]
+"""
+
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.openwebui.postgres.plugins.module_utils._container import secrets_in
+from ansible_collections.openwebui.postgres.plugins.module_utils._engine import DEFAULT_HOST, Engine
+from ansible_collections.openwebui.postgres.plugins.module_utils._likeness import Wish
+from ansible_collections.openwebui.postgres.plugins.module_utils._problems import Refused
+from ansible_collections.openwebui.postgres.plugins.module_utils._switching import restored, settled, switched
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "docker_host": {"type": "str", "default": DEFAULT_HOST},
+            "name": {"type": "str", "required": True},
+            "state": {"type": "str", "choices": ["switched", "restored", "settled"], "required": True},
+            "env": {"type": "dict", "no_log": True},
+            "env_remove": {"type": "list", "elements": "str", "default": []},
+            "networks": {"type": "list", "elements": "str", "default": []},
+            "image": {"type": "str", "default": ""},
+            "timeout": {"type": "int", "default": 60},
+        },
+        required_if=[("state", "switched", ("env",))],
+        supports_check_mode=True,
+    )
+    options = module.params
+    env = {name: _text(value) for name, value in (options["env"] or {}).items()}
+    # Ansible takes every value for a secret, also a pool size of 15, and would blank it out wherever it is part of an id. The
+    # real ones are still hidden, and no value is returned at all.
+    module.no_log_values = set(secrets_in(env, []))
+    invocation = {"module_args": {**options, "env": sorted(env)}}
+    try:
+        result = _done(options, env, module.check_mode)
+    except Refused as refused:
+        problems = [problem.as_result() for problem in refused.problems]
+        module.fail_json(msg=str(refused), problems=problems, invocation=invocation)
+    for warning in result.pop("warnings"):
+        module.warn(warning)
+    if not module._diff:
+        del result["diff"]
+    module.exit_json(**result, invocation=invocation)
+
+
+def _done(options: dict[str, Any], env: dict[str, str], check: bool) -> dict[str, Any]:
+    engine = Engine(options["docker_host"])
+    if options["state"] == "switched":
+        wish = Wish(env, options["env_remove"], options["networks"], options["image"])
+        return switched(engine, options["name"], wish, options["timeout"], check)
+    do = restored if options["state"] == "restored" else settled
+    return do(engine, options["name"], options["timeout"], check)
+
+
+def _text(value: Any) -> str:
+    """A value as a shell would have it: YAML makes truth values and numbers of what is meant as text."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return "" if value is None else str(value)
+
+
+if __name__ == "__main__":
+    main()
