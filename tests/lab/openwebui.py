@@ -43,7 +43,12 @@ def package_folder() -> Path:
 
 def create_schema(database_url: str) -> None:
     """alembic upgrade head, as Open WebUI's image would do it."""
-    _in_package("schema", database_url, paths.OPEN_WEBUI / "bin" / "alembic", "upgrade", "head")
+    migrate(database_url, "head")
+
+
+def migrate(database_url: str, revision: str) -> None:
+    """Open WebUI's own migrations, up to one of them."""
+    _in_package("schema", database_url, paths.OPEN_WEBUI / "bin" / "alembic", "upgrade", revision)
 
 
 def build_sqlite_template() -> None:

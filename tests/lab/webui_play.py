@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,9 @@ from .webui_service import OpenWebUI, write_private
 ANSIBLE_PLAYBOOK = paths.VENV / "bin" / "ansible-playbook"
 MIGRATE = "playbooks/migrate.yml"
 AUDIT = "playbooks/audit.yml"
+ROLLBACK = "playbooks/rollback.yml"
+# A play takes some 20 s on an idle machine.
+PLAY_SECONDS = 600
 
 
 def host_variables(service: OpenWebUI, database: Mapping[str, Any]) -> dict[str, Any]:
@@ -47,3 +52,46 @@ def environment(**more: str) -> dict[str, str]:
     """What ansible-playbook needs of the environment: this checkout's configuration, and nothing of the caller's own."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "WEBUI_"))}
     return {**inherited, "ANSIBLE_CONFIG": str(paths.ROOT / "ansible.cfg"), **more}
+
+
+@dataclass
+class Run:
+    """A play that has ended."""
+
+    code: int
+    output: str
+
+    @property
+    def changed(self) -> int:
+        """Sum of `changed=` over all hosts of the recap."""
+        recap = self.output.rpartition("PLAY RECAP")[2]
+        return sum(int(word.partition("=")[2]) for word in recap.split() if word.startswith("changed="))
+
+    @property
+    def end(self) -> str:
+        """The last lines, which say what failed and why; for messages of assertions."""
+        return "\n".join(self.output.splitlines()[-40:])
+
+    def succeeded(self) -> Run:
+        assert self.code == 0, self.end
+        return self
+
+    def failed_saying(self, *texts: str) -> Run:
+        assert self.code != 0, self.end
+        assert [text for text in texts if text not in self.output] == [], self.end
+        return self
+
+
+def play(playbook: str, inventory: Path, *arguments: str, env: dict[str, str] | None = None) -> Run:
+    """Run a playbook from the checkout to its end."""
+    answer = subprocess.run(
+        [ANSIBLE_PLAYBOOK, playbook, "-i", inventory, *arguments],
+        cwd=paths.ROOT,
+        env=env or environment(ANSIBLE_NOCOLOR="1"),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=PLAY_SECONDS,
+        check=False,
+    )
+    return Run(answer.returncode, answer.stdout)
