@@ -7,16 +7,26 @@ docker    the engine: run(), exec(), inspect(), compose(), wait_healthy(), … a
 image     image("open-webui") and image("postgres", 18): what the images are called here
 scratch   names, ports and folders for one test file; everything made under those names is removed after it
 
+filled    the data folder of an Open WebUI that was used for a while, with its world.json beside it
+use       use(folder): a copy of that data folder, for one Open WebUI of a test
+
 DOCKER_HOST and DOCKER_CONFIG are in the environment meanwhile, so that playbooks find engine and Compose plugin.
 """
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from lab import engine, images
 from lab.containers import Docker, Scratch
+from lab.webui_container import DATA_INSIDE, WebUIContainer
+from lab.webui_fill import World, fill
+
+# Hard to quote, as users' keys are.
+SECRET_KEY = "k3y $HOME 'q' \"d\" #=%\\ e"
 
 
 @pytest.fixture(scope="session")
@@ -42,3 +52,36 @@ def scratch(docker: Docker, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     made = Scratch(docker, tmp_path_factory.mktemp("scratch"))
     yield made
     made.clean()
+
+
+@pytest.fixture(scope="session")
+def filled(docker: Docker, image: Callable[..., str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The data folder of an Open WebUI that was used for a while, and its `World` beside it. For copies: see `use`."""
+    folder = tmp_path_factory.mktemp("filled")
+    maker = Scratch(docker, tmp_path_factory.mktemp("filler"))
+    webui = WebUIContainer(docker, maker.name("filler"), maker.port(), folder / "data")
+    try:
+        docker.run(
+            *("--name", webui.name, "--publish", f"127.0.0.1:{webui.port}:8080", "--volume", f"{webui.data}:{DATA_INSIDE}"),
+            *("--env", f"WEBUI_SECRET_KEY={SECRET_KEY}", image("open-webui")),
+        )
+        fill(webui.wait_ready(), chats_each=3, turns=4).save(folder / "world.json")
+        docker.cli("stop", webui.name)
+        yield folder
+    finally:
+        maker.clean()
+
+
+@pytest.fixture(scope="session")
+def world(filled: Path) -> World:
+    return World.load(filled / "world.json")
+
+
+@pytest.fixture(scope="session")
+def use(filled: Path) -> Callable[[Path], Path]:
+    """use(folder): a copy of the filled data folder below that folder. Its tokens are signed with SECRET_KEY."""
+
+    def copy(folder: Path) -> Path:
+        return shutil.copytree(filled / "data", folder / "data")
+
+    return copy

@@ -30,40 +30,11 @@ from lab import paths, postgres, webui_play
 from lab.databases import DatabaseServer
 from lab.postgres import free_port
 from lab.webui_fill import World, fill
+from lab.webui_play import Run, play
 from lab.webui_service import Client, OpenWebUI
 
 # All that a URL, a shell, an env file, YAML and SQL could stumble over.
 HOSTILE_PASSWORD = "p@ss/w:rd %41#?'\"\\ $HOME ~`"
-# A play takes some 20 s on an idle machine.
-PLAY_SECONDS = 600
-
-
-@dataclass
-class Run:
-    """A play that has ended."""
-
-    code: int
-    output: str
-
-    @property
-    def changed(self) -> int:
-        """Sum of `changed=` over all hosts of the recap."""
-        recap = self.output.rpartition("PLAY RECAP")[2]
-        return sum(int(word.partition("=")[2]) for word in recap.split() if word.startswith("changed="))
-
-    @property
-    def end(self) -> str:
-        """The last lines, which say what failed and why; for messages of assertions."""
-        return "\n".join(self.output.splitlines()[-40:])
-
-    def succeeded(self) -> Run:
-        assert self.code == 0, self.end
-        return self
-
-    def failed_saying(self, *texts: str) -> Run:
-        assert self.code != 0, self.end
-        assert [text for text in texts if text not in self.output] == [], self.end
-        return self
 
 
 @dataclass
@@ -110,21 +81,6 @@ class Site:
 
 
 SiteMaker = Callable[..., Site]
-
-
-def play(playbook: str, inventory: Path, *arguments: str, env: dict[str, str] | None = None) -> Run:
-    """Run a playbook from the checkout to its end."""
-    answer = subprocess.run(
-        [webui_play.ANSIBLE_PLAYBOOK, playbook, "-i", inventory, *arguments],
-        cwd=paths.ROOT,
-        env=env or webui_play.environment(ANSIBLE_NOCOLOR="1"),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=PLAY_SECONDS,
-        check=False,
-    )
-    return Run(answer.returncode, answer.stdout)
 
 
 def play_until(marker: str, inventory: Path) -> str:

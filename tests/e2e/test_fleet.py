@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 from lab import paths, webui_play
+from lab.webui_play import play
 from lab.webui_snapshot import differences, repaired, snapshot
 
-from .conftest import SiteMaker, play
+from .conftest import SiteMaker
 
 GALAXY = paths.VENV / "bin" / "ansible-galaxy"
 

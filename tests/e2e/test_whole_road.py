@@ -15,10 +15,11 @@ from pathlib import Path
 import pytest
 from lab import webui_play
 from lab.webui_fill import BROWSER_TEXT, BROWSER_TITLE
+from lab.webui_play import Run
 from lab.webui_snapshot import Snapshot, differences, repaired, sign_in_everybody, snapshot
 from playwright.sync_api import expect, sync_playwright
 
-from .conftest import HOSTILE_PASSWORD, Run, Site, SiteMaker
+from .conftest import HOSTILE_PASSWORD, Site, SiteMaker
 
 
 @pytest.fixture(scope="module")
