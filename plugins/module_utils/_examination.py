@@ -14,6 +14,7 @@ from typing import Any
 from ansible_collections.openwebui.postgres.plugins.module_utils._openwebui import (
     BOOKKEEPING_TABLES,
     REVISIONS,
+    STEPS,
     describe_revision,
     is_leftover,
 )
@@ -21,24 +22,26 @@ from ansible_collections.openwebui.postgres.plugins.module_utils._problems impor
 from ansible_collections.openwebui.postgres.plugins.module_utils._progress import Progress
 from ansible_collections.openwebui.postgres.plugins.module_utils._scan import Repairs, TablePlan, scan
 from ansible_collections.openwebui.postgres.plugins.module_utils._sqlite import Source, holders, look, open_source
+from ansible_collections.openwebui.postgres.plugins.module_utils._upgrade import OLDER, assess
 from ansible_collections.openwebui.postgres.plugins.module_utils._values import presumed_column
 
 CHECKS = ("integrity", "foreign_keys", "values", "schema")
 FAILURES = ("integrity", "schema")
 
 # What can also be seen in a file that is sound, when somebody writes to it during a look without a lock.
-DISTURBED = frozenset({"integrity", "foreign_keys", "values"})
+DISTURBED = frozenset({"integrity", "foreign_keys", "values", "upgrade"})
 ATTEMPTS = 3
 
 
-def examine(path: str, checks: list[str], fail_on: list[str]) -> tuple[dict[str, Any], str]:
+def examine(path: str, checks: list[str], fail_on: list[str], upgrade_to: str | None = None) -> tuple[dict[str, Any], str]:
     """Examine a file.
 
+    :param upgrade_to: the revision that it has to be at in the end.
     :returns: what the module returns, and in one line what fails the task (empty when nothing does).
     :raises Refused: when the file cannot be read at all.
     """
     users = holders(path) if look(path) else []
-    report, findings = _look_until_settled(path, checks)
+    report, findings = _look_until_settled(path, checks, upgrade_to)
     for user in users:
         findings.add("in_use", f"in use by {user.command}" + (f" (pid {user.pid})" if user.pid else ""))
     report["in_use"] = bool(users)
@@ -49,10 +52,10 @@ def examine(path: str, checks: list[str], fail_on: list[str]) -> tuple[dict[str,
     return report, f"{path}: {summary(failures)}" if failures else ""
 
 
-def _look_until_settled(path: str, checks: list[str]) -> tuple[dict[str, Any], Findings]:
+def _look_until_settled(path: str, checks: list[str], upgrade_to: str | None) -> tuple[dict[str, Any], Findings]:
     """Look at the file once more when it was written to during a look without a lock, and something seems to be wrong."""
     for _attempt in range(ATTEMPTS):
-        report, findings, disturbed = _look_at(path, checks)
+        report, findings, disturbed = _look_at(path, checks, upgrade_to)
         if not disturbed:
             return report, findings
     if report is None:
@@ -65,13 +68,13 @@ def _look_until_settled(path: str, checks: list[str]) -> tuple[dict[str, Any], F
     return report, settled
 
 
-def _look_at(path: str, checks: list[str]) -> tuple[dict[str, Any] | None, Findings, bool]:
+def _look_at(path: str, checks: list[str], upgrade_to: str | None) -> tuple[dict[str, Any] | None, Findings, bool]:
     """:returns: the report (None where a write made it impossible), the findings, and whether a write may be behind them."""
     findings = Findings()
     report = None
     with open_source(path, live=True) as source:
         try:
-            report = _report(source, checks, findings)
+            report = _report(source, checks, upgrade_to, findings)
         except Refused:
             if not _is_disturbed(source):
                 raise
@@ -83,7 +86,7 @@ def _is_disturbed(source: Source) -> bool:
     return source.method == "lock-free" and source.changed()
 
 
-def _report(source: Source, checks: list[str], findings: Findings) -> dict[str, Any]:
+def _report(source: Source, checks: list[str], upgrade_to: str | None, findings: Findings) -> dict[str, Any]:
     sound = True
     report: dict[str, Any] = {}
     if "integrity" in checks or "quick" in checks:
@@ -92,6 +95,8 @@ def _report(source: Source, checks: list[str], findings: Findings) -> dict[str, 
     report.update(_facts(source, sound))
     if "schema" in checks:
         _schema(source, sound, findings)
+    if upgrade_to and sound:
+        report["upgrade"] = _upgrade(source, upgrade_to, findings)
     if "foreign_keys" in checks and sound:
         report["orphans"] = _orphans(source, findings)
     if "values" in checks and sound:
@@ -134,6 +139,8 @@ def _schema(source: Source, sound: bool, findings: Findings) -> None:
     revision = source.revision()
     if revision is None:
         findings.add("schema", "the file has no alembic revision; it is older than Open WebUI 0.3.18, or was never upgraded")
+    elif revision in STEPS and revision not in REVISIONS:
+        findings.add("upgrade", f"revision {describe_revision(revision)}, where an upgrade has stopped")
     elif revision not in REVISIONS:
         findings.add("schema", f"revision {describe_revision(revision)}; a newer version of this collection may know it")
     for table in source.tables():
@@ -141,6 +148,15 @@ def _schema(source: Source, sound: bool, findings: Findings) -> None:
             rows = _count(source, table, sound)
             # Left out of a migration and of no harm there, so it does not make the file unfit.
             findings.add("repair", f"table {table} ({rows} rows) is left over from an upgrade and will not be moved")
+
+
+def _upgrade(source: Source, to: str, findings: Findings) -> dict[str, Any]:
+    upgrade = assess(source, to)
+    if upgrade["state"] == OLDER:
+        findings.add("upgrade", f"revision {describe_revision(upgrade['from'])} is older than {describe_revision(to)}")
+    for obstacle in upgrade["obstacles"]:
+        findings.add("upgrade", obstacle["message"])
+    return upgrade
 
 
 def _orphans(source: Source, findings: Findings) -> list[dict[str, Any]]:

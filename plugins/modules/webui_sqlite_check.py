@@ -40,10 +40,17 @@ options:
     description:
       - Which findings fail the task. All others are only reported.
       - V(quick) findings belong to V(integrity). V(values) means values that will be refused; repairs never fail.
+      - V(upgrade) means a file that is not at the revision O(upgrade_to), or is so by name only, or where an upgrade has stopped.
     type: list
     elements: str
-    choices: [integrity, foreign_keys, values, schema, in_use]
+    choices: [integrity, foreign_keys, values, schema, upgrade, in_use]
     default: [integrity, schema]
+  upgrade_to:
+    description:
+      - The alembic revision that the file has to be at in the end, usually that of the new database.
+      - The file is compared with it. Where it is older, those steps of Open WebUI's own upgrade that are known to fail on some files
+        are looked for beforehand. Where it is equal, it is made sure that no failed upgrade has left it so by name only.
+    type: str
 attributes:
   check_mode:
     description: Can run in check mode; the module never changes anything.
@@ -71,6 +78,13 @@ EXAMPLES = r"""
   openwebui.postgres.webui_sqlite_check:
     path: /srv/open-webui/webui.db
     fail_on: [integrity, schema, foreign_keys, in_use]
+
+- name: See whether the release that will run can upgrade this file
+  openwebui.postgres.webui_sqlite_check:
+    path: /srv/open-webui/webui.db
+    upgrade_to: 0bd252b206fb
+    fail_on: []
+  register: source
 
 - name: A fast look at the file alone
   openwebui.postgres.webui_sqlite_check:
@@ -175,6 +189,73 @@ values:
       type: list
       elements: str
   sample: [{"table": "chat", "column": "chat", "rule": "json_escape", "refused": false, "rows": 2, "keys": ["6f1c"]}]
+upgrade:
+  description: How the file stands to O(upgrade_to).
+  returned: when O(upgrade_to) is set, and the file is sound
+  type: dict
+  contains:
+    needed:
+      description: Whether the file is not at the revision.
+      returned: always
+      type: bool
+    state:
+      description:
+        - V(equal), V(older) or V(newer); V(unknown) where this collection does not know the revision of the file.
+        - A file of a known release is V(older) than any revision that this collection does not know.
+      returned: always
+      type: str
+    from:
+      description: The revision of the file; null where it has none.
+      returned: always
+      type: str
+    to:
+      description: O(upgrade_to).
+      returned: always
+      type: str
+    possible:
+      description: Whether nothing is known that is in the way.
+      returned: always
+      type: bool
+    obstacles:
+      description: What is in the way.
+      returned: always
+      type: list
+      elements: dict
+      contains:
+        message:
+          description: One line for people, with what to do.
+          returned: always
+          type: str
+        table:
+          description: The table; null where it is none in particular.
+          returned: always
+          type: str
+        revision:
+          description: The step of Open WebUI's own migrations that fails, or has failed; null where it is none in particular.
+          returned: always
+          type: str
+        rows:
+          description: The number of rows that are in the way; null where rows are not.
+          returned: always
+          type: int
+        keys:
+          description: Primary keys of the first ones.
+          returned: always
+          type: list
+          elements: str
+    remnants:
+      description: Tables that an interrupted upgrade has left.
+      returned: always
+      type: list
+      elements: str
+  sample:
+    needed: true
+    state: older
+    from: a5c220713937
+    to: 0bd252b206fb
+    possible: true
+    obstacles: []
+    remnants: []
 in_use:
   description: Whether another process has the file open for writing, or holds a lock on it.
   returned: always
@@ -205,14 +286,17 @@ def main() -> None:
             "fail_on": {
                 "type": "list",
                 "elements": "str",
-                "choices": ["integrity", "foreign_keys", "values", "schema", "in_use"],
+                "choices": ["integrity", "foreign_keys", "values", "schema", "upgrade", "in_use"],
                 "default": list(FAILURES),
             },
+            "upgrade_to": {"type": "str"},
         },
         supports_check_mode=True,
     )
     try:
-        report, failures = examine(module.params["path"], module.params["checks"], module.params["fail_on"])
+        report, failures = examine(
+            module.params["path"], module.params["checks"], module.params["fail_on"], module.params["upgrade_to"]
+        )
     except Refused as refused:
         module.fail_json(msg=str(refused), problems=[problem.message for problem in refused.problems], ready=False)
     if failures:

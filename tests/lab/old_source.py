@@ -75,8 +75,8 @@ def fill(path: Path) -> Path:
     add_group(path, "readers", ["ada", "bob"])
     add_group(path, "writers", ["eve"])
     _insert(path, "file", id="f1", user_id="ada", filename="a.txt", meta="{}", created_at=1, updated_at=1, hash="h", data="{}", path="/a")
-    _insert(path, "knowledge", id="k1", user_id="ada", name="k", data=json.dumps({"file_ids": ["f1", "gone"]}), created_at=1, updated_at=1)
-    _insert(path, "knowledge", id="k2", user_id="ada", name="l", data=json.dumps({"file_ids": ["gone", "gone"]}), created_at=1, updated_at=1)
+    for key, files in (("k1", ["f1", "gone"]), ("k2", ["gone", "gone"])):
+        _insert(path, "knowledge", id=key, user_id="ada", name=key, data=json.dumps({"file_ids": files}), created_at=1, updated_at=1)
     _insert(path, "prompt", command="/hello", user_id="ada", title="Hello", content="Say hello", timestamp=1)
     messages = {
         "m1": {"id": "m1", "role": "user", "content": "What is 6 x 7?", "timestamp": 1, "childrenIds": ["m2"]},

@@ -13,7 +13,9 @@ from ansible_collections.openwebui.postgres.plugins.module_utils._openwebui impo
     BOOTSTRAP_TABLES,
     ESSENTIAL_TABLES,
     REVISIONS,
+    STEPS,
     describe_revision,
+    first_release,
     is_leftover,
 )
 
@@ -46,12 +48,24 @@ def test_between_two_revisions_no_release_is_forgotten():
     [
         ("0bd252b206fb", "0bd252b206fb (Open WebUI 0.12.1 to 0.12.4)"),
         ("b8f2c6d91a04", "b8f2c6d91a04 (Open WebUI 0.12.0)"),
+        ("b10670c03dd5", "b10670c03dd5 (on the way to Open WebUI 0.6.41)"),
         ("ffffffffffff", "ffffffffffff (a release this collection does not know)"),
         (None, "no revision"),
     ],
 )
 def test_a_revision_in_words(revision, words):
     assert describe_revision(revision) == words
+
+
+def test_every_release_ends_with_a_step_in_the_same_order():
+    assert [step for step in STEPS if step in REVISIONS] == list(REVISIONS)
+    assert len(set(STEPS)) == len(STEPS)
+    assert STEPS[-1] in REVISIONS
+
+
+@pytest.mark.parametrize(("step", "release"), [("2f1211949ecc", "0.6.41"), ("0bd252b206fb", "0.12.1"), ("ffffffffffff", None)])
+def test_the_first_release_with_a_step(step, release):
+    assert first_release(step) == release
 
 
 @pytest.mark.parametrize("table", ["alembic_version", "migratehistory", "modelfile", "prompt_new", "_alembic_tmp_chat"])
