@@ -3,8 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The images of the Docker tests, made from Debian's packages and Open WebUI's wheel, under the names that users have.
 
-Each is made in two layers: a small Debian with the packages (mmdebstrap, docker import), and what turns it into the
-published image's likeness (docker build, in the folder images/). A label remembers what an image was made from.
+Each is made in two steps: a base, which is a small Debian with the packages (mmdebstrap, docker import), and what turns it
+into the published image's likeness (docker build, in the folder images/). The base's tag and a label of the image
+remember what they were made from.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from typing import Callable, NamedTuple
 
 from . import debian, paths
 from .console import LabError, say
-from .engine import Engine
+from .engine import PREFIX, Engine
 from .steps import run
 
 HERE = Path(__file__).resolve().parent
@@ -45,16 +46,21 @@ class Recipe(NamedTuple):
     suite: str
     packages: tuple[str, ...]
     arguments: dict[str, str]  # of the Dockerfile
-    hooks: tuple[str, ...] = ()
-    fill: Callable[[Path], None] | None = None  # puts more into the folder that is built
+    hooks: tuple[str, ...] = ()  # shell commands before the packages are installed
+    fill: Callable[[Path], None] | None = None  # puts files into a folder that becomes part of the base
+
+    def base_inputs(self) -> str:
+        """What the base is made from, as a digest."""
+        digest = hashlib.sha256(repr((self.suite, self.packages, self.hooks, MMDEBSTRAP)).encode())
+        if self.fill is not None:
+            digest.update(REQUIREMENTS.read_bytes())
+        return digest.hexdigest()
 
     def inputs(self) -> str:
         """What the image is made from, as a digest."""
-        digest = hashlib.sha256(repr((self.suite, self.packages, self.arguments, self.hooks, MMDEBSTRAP)).encode())
+        digest = hashlib.sha256(repr((self.base_inputs(), self.arguments)).encode())
         for file in sorted((HERE / "images" / self.folder).iterdir()):
             digest.update(file.read_bytes())
-        if self.fill is not None:
-            digest.update(REQUIREMENTS.read_bytes())
         return digest.hexdigest()
 
 
@@ -74,7 +80,7 @@ def _postgres(major: int, suite: str) -> Recipe:
 
 def _fill_open_webui(folder: Path) -> None:
     """The packages for the image's Python, and Open WebUI where the published image has it."""
-    packages = folder / "packages"
+    packages = folder / "usr" / "local" / "lib" / "python3.11" / "dist-packages"
     chosen = folder / "requirements.txt"
     chosen.write_text(_without_markers(REQUIREMENTS.read_text()))
     version = ".".join(map(str, PYTHON))
@@ -152,6 +158,14 @@ def build(engine: Engine, ready: Callable[[str], None] = lambda _name: None) -> 
     with ThreadPoolExecutor(max_workers=3) as pool:
         for made in [pool.submit(_build, engine, recipe, ready) for recipe in missing]:
             made.result()
+    _forget_old_bases(engine)
+
+
+def _forget_old_bases(engine: Engine) -> None:
+    current = {_base_tag(recipe) for recipe in CATALOGUE.values()}
+    for tag in engine.docker("images", "--format", "{{.Repository}}:{{.Tag}}", f"{PREFIX}/base").split():
+        if tag not in current:
+            engine.docker("rmi", tag)
 
 
 def _made_from(engine: Engine, recipe: Recipe) -> str:
@@ -166,40 +180,50 @@ def _build(engine: Engine, recipe: Recipe, ready: Callable[[str], None]) -> None
     tag = engine.image(recipe.name)
     say(f"image {tag} …")
     started = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="webui-lab-image-") as name:
-        folder = Path(name) / "context"
-        shutil.copytree(HERE / "images" / recipe.folder, folder)
-        if recipe.fill is not None:
-            recipe.fill(folder)
-        filled = time.monotonic()
-        base = _import(engine, recipe)
-        imported = time.monotonic()
-        arguments = {"BASE": base, **recipe.arguments}
-        options = [f"--build-arg={name}={value}" for name, value in arguments.items()]
-        log = f"image-{recipe.name.rpartition('/')[2].replace(':', '-')}"
-        command = ("docker", "build", "--force-rm", f"--label={INPUTS_LABEL}={recipe.inputs()}", f"--tag={tag}", *options, folder)
-        run(log, *command, env=dict(os.environ, **engine.environment))
-    parts = (("packages", filled - started), ("Debian", imported - filled), ("build", time.monotonic() - imported))
-    shown = ", ".join(f"{part} {seconds:.0f} s" for part, seconds in parts if seconds >= 0.5)
-    say(f"image {tag}: ready after {time.monotonic() - started:.1f} s ({shown})")
+    arguments = {"BASE": _base(engine, recipe), **recipe.arguments}
+    options = [f"--build-arg={key}={value}" for key, value in arguments.items()]
+    command = ("docker", "build", f"--label={INPUTS_LABEL}={recipe.inputs()}", f"--tag={tag}", *options)
+    log = f"image-{recipe.folder}-{recipe.suite}"
+    run(log, *command, HERE / "images" / recipe.folder, env=dict(os.environ, **engine.environment))
+    say(f"image {tag}: ready after {time.monotonic() - started:.1f} s")
     ready(tag)
 
 
-def _import(engine: Engine, recipe: Recipe) -> str:
-    """A small Debian with the packages, as an image without a name. Returns its id."""
+def _base(engine: Engine, recipe: Recipe) -> str:
+    """The base that the image is built on; made if this engine does not have it."""
+    tag = _base_tag(recipe)
+    if not engine.docker("images", "--quiet", tag):
+        with tempfile.TemporaryDirectory(prefix="webui-lab-image-") as name:
+            _make_base(engine, recipe, tag, Path(name))
+    return tag
+
+
+def _base_tag(recipe: Recipe) -> str:
+    return f"{PREFIX}/base:{recipe.folder}-{recipe.suite}-{recipe.base_inputs()[:12]}"
+
+
+def _make_base(engine: Engine, recipe: Recipe, tag: str, folder: Path) -> None:
+    started = time.monotonic()
+    hooks = [f"--essential-hook={hook}" for hook in recipe.hooks]
+    if recipe.fill is not None:
+        files = folder / "files"
+        files.mkdir()
+        recipe.fill(files)
+        hooks.append(f"--customize-hook=sync-in {files} /")
+        say(f"image {engine.image(recipe.name)}: wheels unpacked after {time.monotonic() - started:.1f} s")
+    (folder / "apt.conf").write_text(debian.proxy_settings())
+    options = [*MMDEBSTRAP, *hooks, f"--aptopt={folder}/apt.conf", f"--include={','.join(recipe.packages)}"]
+    _import([*options, recipe.suite, "-", debian.source(recipe.suite).strip()], engine, tag)
+    say(f"image {engine.image(recipe.name)}: Debian there after {time.monotonic() - started:.1f} s")
+
+
+def _import(arguments: list[str], engine: Engine, tag: str) -> None:
+    """What mmdebstrap prints, as an image."""
     paths.LOGS.mkdir(parents=True, exist_ok=True)
-    log = paths.LOGS / f"mmdebstrap-{recipe.folder}-{recipe.suite}.log"
-    with tempfile.NamedTemporaryFile("w", suffix=".conf", prefix="webui-lab-apt-") as settings, log.open("w") as output:
-        settings.write(debian.proxy_settings())
-        settings.flush()
-        hooks = [f"--essential-hook={hook}" for hook in recipe.hooks]
-        options = [*MMDEBSTRAP, *hooks, f"--aptopt={settings.name}", f"--include={','.join(recipe.packages)}"]
-        maker = subprocess.Popen(
-            ["mmdebstrap", *options, recipe.suite, "-", debian.source(recipe.suite).strip()],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=output,
-        )
+    log = paths.LOGS / f"mmdebstrap-{tag.rpartition(':')[2]}.log"
+    with log.open("w") as output:
+        command = ["mmdebstrap", *arguments]
+        maker = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=output)
         try:
             image = engine.docker("import", "-", stdin=maker.stdout)
         finally:
@@ -207,5 +231,6 @@ def _import(engine: Engine, recipe: Recipe) -> str:
             code = maker.wait()
     if code != 0:
         end = "\n".join(log.read_text(errors="replace").splitlines()[-15:])
-        raise LabError(f"mmdebstrap made no {recipe.suite} for {recipe.name}. The end of {log}:\n{end}")
-    return image
+        raise LabError(f"mmdebstrap failed. The end of {log}:\n{end}")
+    # Tagged only now: half of a stream makes an image too.
+    engine.docker("tag", image, tag)

@@ -66,7 +66,7 @@ initialise() {
     eval "initdb --username=\"\$POSTGRES_USER\" --pwfile=<(printf '%s\n' \"\$POSTGRES_PASSWORD\") $POSTGRES_INITDB_ARGS"
     printf '\nhost all all all %s\n' "$method" >>"$PGDATA/pg_hba.conf"
     # A first start on the socket alone, for what must be there before anybody may connect.
-    PGUSER="$POSTGRES_USER" pg_ctl --options "-c listen_addresses='' $(printf '%q ' "$@")" --wait start
+    PGUSER="$POSTGRES_USER" pg_ctl --options "-c listen_addresses='' ${*@Q}" --wait start
     if [ "$POSTGRES_DB" != postgres ]; then
         # On standard input, because psql puts no variables into what --command says.
         printf 'CREATE DATABASE :"db";\n' |
