@@ -65,7 +65,7 @@ def filled(docker: Docker, image: Callable[..., str], tmp_path_factory: pytest.T
             *("--name", webui.name, "--publish", f"127.0.0.1:{webui.port}:8080", "--volume", f"{webui.data}:{DATA_INSIDE}"),
             *("--env", f"WEBUI_SECRET_KEY={SECRET_KEY}", image("open-webui")),
         )
-        fill(webui.wait_ready(), chats_each=3, turns=4).save(folder / "world.json")
+        fill(webui.wait_ready(), chats_each=5, turns=4).save(folder / "world.json")
         docker.cli("stop", webui.name)
         yield folder
     finally:
