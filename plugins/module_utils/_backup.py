@@ -57,24 +57,25 @@ class Backup(NamedTuple):
         return self.file + MANIFEST
 
 
-def back_up(path: str, dest: str, keep: int, check: bool) -> dict[str, Any]:
+def back_up(path: str, dest: str, keep: int, check: bool, room: int = 1) -> dict[str, Any]:
     """Make sure that there is a verified copy of the source as it is now, and keep the newest ones only.
 
     :param dest: the folder for the copies of this source, and of others.
     :param keep: how many copies of this source to keep.
     :param check: only tell what would be done.
+    :param room: how many times its size there has to be room for.
     :returns: what the module returns.
     :raises Refused: when no copy could be made; the older ones are then all still there.
     """
     state = look(path)
     try:
         if check:
-            return _rehearse(state, dest, keep)
+            return _rehearse(state, dest, keep, room)
         create_folder(dest)
         with _alone_in(dest):
             older = backups(dest, path)
             current = _newest_of(older, look(path))
-            backup = current or _take(path, dest)
+            backup = current or _take(path, dest, room)
             removed = _removable(older, backup, keep)
             for old in removed:
                 os.unlink(old.file)
@@ -84,11 +85,11 @@ def back_up(path: str, dest: str, keep: int, check: bool) -> dict[str, Any]:
     return _result(backup, removed, changed=current is None or bool(removed))
 
 
-def _rehearse(state: FileState, dest: str, keep: int) -> dict[str, Any]:
+def _rehearse(state: FileState, dest: str, keep: int, room: int) -> dict[str, Any]:
     older = backups(dest, state.path)
     current = _newest_of(older, state)
     if current is None:
-        _demand_room(state, dest)
+        _demand_room(state, dest, room)
         with open_source(state.path, live=True) as source:
             tables = _count(source)
     removed = _removable(older, current, keep)
@@ -126,6 +127,14 @@ def backups(dest: str, path: str) -> list[Backup]:
     found = [_read_manifest(os.path.join(dest, name)) for name in names if name.endswith(MANIFEST)]
     ours = [backup for backup in found if backup and backup.manifest["source"] == os.path.realpath(path)]
     return sorted(ours, key=lambda backup: (backup.manifest["created_at"], backup.file), reverse=True)
+
+
+def is_copy_of(file: str, path: str) -> bool:
+    """Whether a file was copied from a source as it is now. What became of the copy since does not matter."""
+    backup = _read_manifest(file + MANIFEST)
+    if backup is None:
+        return False
+    return (backup.manifest["source"], backup.manifest["fingerprint"]) == (os.path.realpath(path), look(path).fingerprint)
 
 
 def _read_manifest(manifest_file: str) -> Backup | None:
@@ -181,7 +190,7 @@ def _alone_in(dest: str) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _demand_room(state: FileState, dest: str) -> None:
+def _demand_room(state: FileState, dest: str, room: int) -> None:
     """Find out about a full or a read-only disk before it costs time."""
     folder = os.path.abspath(dest)
     while not os.path.exists(folder):
@@ -190,16 +199,17 @@ def _demand_room(state: FileState, dest: str) -> None:
         raise refuse("backup", f"{folder}: is not a folder, so no backup can be put there")
     if not os.access(folder, os.W_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids):
         raise refuse("backup", f"{folder}: cannot be written to, so no backup can be put there")
-    needed = state.size + state.wal_size
+    needed = (state.size + state.wal_size) * room
     free = shutil.disk_usage(folder).free
     if free < needed:
-        raise refuse("backup", f"{folder}: has room for {free >> 20} MB, and the backup needs {-(-needed >> 20)} MB")
+        what = "backup" if room == 1 else "backup and what is to become of it"
+        raise refuse("backup", f"{folder}: has room for {free >> 20} MB, and the {what} needs {-(-needed >> 20)} MB")
 
 
-def _take(path: str, dest: str) -> Backup:
+def _take(path: str, dest: str, room: int) -> Backup:
     with tempfile.TemporaryDirectory(prefix=INCOMPLETE, dir=dest) as scratch:
         copy = os.path.join(scratch, "copy")
-        facts = _copy_consistently(path, dest, scratch, copy)
+        facts = _copy_consistently(path, dest, room, scratch, copy)
         _make_one_file(path, copy)
         tables = _verify(path, copy, facts.pop("tables"))
         created = datetime.datetime.now(datetime.timezone.utc)
@@ -230,13 +240,13 @@ def _for_owner_only(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
 
 
-def _copy_consistently(path: str, dest: str, scratch: str, copy: str) -> dict[str, Any]:
+def _copy_consistently(path: str, dest: str, room: int, scratch: str, copy: str) -> dict[str, Any]:
     """Copy the source as it was at one moment.
 
     :returns: its fingerprint and revision, and the rows of its tables where these could be counted at the same moment.
     """
     for _attempt in range(ATTEMPTS):
-        _demand_room(look(path), dest)
+        _demand_room(look(path), dest, room)
         with open_source(path, scratch=scratch) as source:
             stepwise = source.method == "shared" and source.state.journal_mode != "wal"
             if stepwise:

@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from typing import Any, Iterator, NamedTuple
 
 from ansible_collections.openwebui.postgres.plugins.module_utils import _bookkeeping
+from ansible_collections.openwebui.postgres.plugins.module_utils._backup import is_copy_of
 from ansible_collections.openwebui.postgres.plugins.module_utils._openwebui import BOOTSTRAP_TABLES
 from ansible_collections.openwebui.postgres.plugins.module_utils._plan import Plan, make_plan
 from ansible_collections.openwebui.postgres.plugins.module_utils._postgres import (
@@ -58,6 +59,7 @@ class Request(NamedTuple):
     :ivar connection: the connection options of the module.
     :ivar live: the source may be in use. Only where nothing is written.
     :ivar quarantine: the folder for originals of repaired values, None for no such file.
+    :ivar copy_of: the file of which the source is an upgraded copy, None where it is the original itself.
     """
 
     path: str
@@ -68,6 +70,12 @@ class Request(NamedTuple):
     replace_target: bool = False
     quarantine: str | None = None
     live: bool = False
+    copy_of: str | None = None
+
+    @property
+    def original(self) -> str:
+        """The file that Open WebUI works with, which later runs recognise."""
+        return self.copy_of or self.path
 
 
 class Offended(Exception):
@@ -123,7 +131,7 @@ def migrate(request: Request, check: bool, progress: Progress) -> dict[str, Any]
         _demand_schema(target)
         _lock(target)
         last = _bookkeeping.last_run(target)
-        state = look(request.path)
+        state = look(request.original)
         if last and not last.abandoned and last.fingerprint == state.fingerprint:
             return _already(last)
         return _Migration(request, target, last, progress).run(check)
@@ -134,7 +142,7 @@ def abandon(request: Request, check: bool) -> dict[str, Any]:
     with connect(request.connection) as connection, guard("calling the migration off"):
         target = Target(connection, request.schema)
         last = _bookkeeping.last_run(target)
-        if last is None or last.abandoned or not last.is_from(request.path):
+        if last is None or last.abandoned or not last.is_from(request.original):
             return {"changed": False, "run_id": None}
         if not check:
             _lock(target)
@@ -214,10 +222,22 @@ class _Migration:
 
     def _demand_stopped(self, check: bool) -> None:
         """Nobody may write to the source: what came after our reading would be lost."""
-        users = [] if check and self.request.live else holders(self.request.path)
-        if users:
-            who = ", ".join(f"{user.command} (pid {user.pid})" if user.pid else user.command for user in users)
-            raise refuse("in_use", f"{self.request.path} is in use by {who}; stop Open WebUI first")
+        if check and self.request.live:
+            return
+        for path in dict.fromkeys((self.request.path, self.request.original)):
+            users = holders(path)
+            if users:
+                who = ", ".join(f"{user.command} (pid {user.pid})" if user.pid else user.command for user in users)
+                raise refuse("in_use", f"{path} is in use by {who}; stop Open WebUI first")
+        self._demand_copy()
+
+    def _demand_copy(self) -> None:
+        """What was written to the original after it was copied would be lost."""
+        if self.request.copy_of and not is_copy_of(self.request.path, self.request.copy_of):
+            raise refuse(
+                "in_use",
+                f"{self.request.path} is no copy of {self.request.copy_of} as it is now; take a new one with webui_sqlite_backup",
+            )
 
     def _plan(self, source: Source, lock: bool) -> Plan:
         plan = make_plan(source, self.target, self.findings)
@@ -251,7 +271,7 @@ class _Migration:
             return
         since = ""
         if self.last is not None:
-            whose = "this source" if self.last.is_from(self.request.path) else "another source"
+            whose = "this source" if self.last.is_from(self.request.original) else "another source"
             since = f" (a migration of {whose} ended {self.last.finished_at})"
         self.findings.add(
             "target_data",
@@ -261,7 +281,7 @@ class _Migration:
 
     def _is_ours_untouched(self, plan: Plan) -> bool:
         """Whether the target holds what an earlier run from this very file loaded, and the service never moved there."""
-        if self.last is None or not self.last.is_from(self.request.path):
+        if self.last is None or not self.last.is_from(self.request.original):
             return False
         if self.last.abandoned:
             return True
@@ -288,6 +308,7 @@ class _Migration:
                 self._prove(plan, digests)
             if source.changed():
                 raise refuse("in_use", f"{source.path} was written to during the migration; stop what uses it")
+            self._demand_copy()
             loaded = [
                 {
                     "name": table.name,
@@ -298,9 +319,8 @@ class _Migration:
                 }
                 for table in plan.tables
             ]
-            run_id = _bookkeeping.record(
-                self.target, self.request.path, source.state.fingerprint, plan.revision, loaded
-            )
+            state = look(self.request.copy_of) if self.request.copy_of else source.state
+            run_id = _bookkeeping.record(self.target, self.request.original, state.fingerprint, plan.revision, loaded)
             repairs.quarantine.keep()
         except BaseException:
             repairs.quarantine.discard()

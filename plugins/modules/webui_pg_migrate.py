@@ -28,6 +28,13 @@ options:
       - The database to move, usually C(webui.db) in the data folder of Open WebUI.
     type: path
     required: true
+  copy_of:
+    description:
+      - The C(webui.db) of which O(path) is a copy, made by M(openwebui.postgres.webui_sqlite_backup) and then upgraded to the
+        revision of the target. The copy's manifest has to lie beside it still.
+      - It is this file that later runs recognise, and that must not have been written to since it was copied. Neither file is
+        changed.
+    type: path
   state:
     description:
       - With V(migrated), the target holds the data of the source.
@@ -120,6 +127,15 @@ EXAMPLES = r"""
     login_password: "{{ webui_database_password }}"
     login_db: open_webui
   register: migration
+
+- name: Migrate a copy that was upgraded
+  openwebui.postgres.webui_pg_migrate:
+    path: /var/lib/openwebui-postgres/open-webui/upgrade/webui-20260501T030000.123456Z.db
+    copy_of: /srv/open-webui/webui.db
+    login_host: 127.0.0.1
+    login_user: open_webui
+    login_password: "{{ webui_database_password }}"
+    login_db: open_webui
 
 - name: Migrate over the network, with the server's certificate verified
   openwebui.postgres.webui_pg_migrate:
@@ -252,6 +268,7 @@ from ansible_collections.openwebui.postgres.plugins.module_utils._progress impor
 def argument_spec() -> dict:
     return {
         "path": {"type": "path", "required": True},
+        "copy_of": {"type": "path"},
         "state": {"type": "str", "choices": ["migrated", "abandoned"], "default": "migrated"},
         "repair": {"type": "bool", "default": True},
         "invalid_utf8": {"type": "str", "choices": ["refuse", "replace"], "default": "refuse"},
@@ -267,6 +284,7 @@ def argument_spec() -> dict:
 def request_from(params: dict) -> Request:
     return Request(
         path=params["path"],
+        copy_of=params["copy_of"],
         connection=params,
         schema=params["schema"],
         repair=params["repair"],

@@ -37,6 +37,12 @@ options:
       - Only files beside a manifest of this module that names this database are ever removed.
     type: int
     default: 5
+  room:
+    description:
+      - How many times the size of the database there has to be room for in O(dest). More than V(1) where the copy is to grow there,
+        for example because it will be upgraded.
+    type: int
+    default: 1
 attributes:
   check_mode:
     description: Tells whether a copy would be made and which ones would be removed. Makes sure that there is room for it.
@@ -125,6 +131,7 @@ def main() -> None:
             "path": {"type": "path", "required": True},
             "dest": {"type": "path", "required": True},
             "keep": {"type": "int", "default": 5},
+            "room": {"type": "int", "default": 1},
         },
         supports_check_mode=True,
     )
@@ -132,7 +139,7 @@ def main() -> None:
     if options["keep"] < 1:
         module.fail_json(msg=f"keep is {options['keep']}, but at least one backup has to be kept")
     try:
-        result = back_up(options["path"], options["dest"], options["keep"], module.check_mode)
+        result = back_up(options["path"], options["dest"], options["keep"], module.check_mode, options["room"])
     except Refused as refused:
         module.fail_json(msg=str(refused), problems=[problem.as_result() for problem in refused.problems])
     module.exit_json(**result)

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from lab import old_source, openwebui
 from lab.console import LabError
+from lab.databases import Target
 
 HEAD = "0bd252b206fb"
 
@@ -38,6 +39,11 @@ def upgraded(path: Path) -> Path:
     copy = Path(shutil.copy(path, path.with_name("copy.db")))
     openwebui.migrate(f"sqlite:///{copy}", "head")
     return copy
+
+
+def query(target: Target, sql: str) -> list[tuple]:
+    with target.connect() as connection:
+        return connection.execute(sql).fetchall()
 
 
 def add_member(path: Path) -> None:
@@ -158,3 +164,68 @@ def test_how_a_file_stands_to_a_revision(check, old_db, to, state):
         (obstacle,) = upgrade["obstacles"]
         assert "a5c220713937 (Open WebUI 0.6.32 to 0.6.36)" in obstacle["message"]
         assert "d31026856c01 (Open WebUI 0.6.16 to 0.6.22)" in obstacle["message"]
+
+
+@pytest.fixture
+def copied(run_module, old_db):
+    """An upgraded copy with its manifest."""
+
+    def copy(path: Path = old_db) -> str:
+        answer = run_module("webui_sqlite_backup", {"path": str(path), "dest": str(old_db.parent / "upgrade"), "keep": 1, "room": 3})
+        openwebui.migrate(f"sqlite:///{answer['backup_file']}", "head")
+        return answer["backup_file"]
+
+    return copy
+
+
+def test_the_copy_is_moved_and_the_original_is_recognised(run_module, old_db, copied, schema_target):
+    before = old_db.read_bytes()
+
+    def migrate(check: bool = False, **options) -> dict:
+        files = {name: str(path) for name, path in options.items()}
+        answer = run_module("webui_pg_migrate", {**schema_target.options, **files}, check=check)
+        assert "sk-ada" not in answer.stdout
+        return answer
+
+    assert migrate(path=old_db)["problems"][0]["kind"] == "revision"
+    copy = copied()
+    run_module("webui_orphan_clean", {"path": copy, "quarantine": str(old_db.parent / "quarantine")})
+    rehearsal = migrate(check=True, path=copy, copy_of=old_db)
+    assert (rehearsal["changed"], rehearsal["already_migrated"]) == (True, False)
+    loaded = migrate(path=copy, copy_of=old_db)
+    assert loaded["already_migrated"] is False
+    assert query(schema_target, "SELECT group_id, user_id FROM group_member ORDER BY 1, 2") == [
+        ("readers", "ada"),
+        ("readers", "bob"),
+        ("writers", "eve"),
+    ]
+    assert query(schema_target, "SELECT count(*) FROM chat_message") == [(2,)]
+    assert query(schema_target, "SELECT knowledge_id, file_id FROM knowledge_file") == [("k1", "f1")]
+    assert old_db.read_bytes() == before
+
+    # The copy has served its turn. The original alone tells whether everything is there.
+    shutil.rmtree(Path(copy).parent)
+    assert migrate(path=old_db)["already_migrated"]
+    old_source.add_user(old_db, "new")
+    assert migrate(check=True, path=old_db)["problems"][0]["kind"] == "revision"
+    again = copied()
+    run_module("webui_orphan_clean", {"path": again, "quarantine": str(old_db.parent / "quarantine")})
+    assert migrate(path=again, copy_of=old_db)["already_migrated"] is False
+    assert query(schema_target, 'SELECT count(*) FROM "user"') == [(4,)]
+
+
+def test_what_was_written_after_the_copy_is_not_forgotten(run_module, old_db, copied, schema_target):
+    copy = copied()
+    old_source.execute(old_db, "DELETE FROM oauth_session")
+    options = {**schema_target.options, "path": copy, "copy_of": str(old_db)}
+    answer = run_module("webui_pg_migrate", options)
+    assert answer["failed"]
+    assert answer["problems"] == [
+        {"kind": "in_use", "message": f"{copy} is no copy of {old_db} as it is now; take a new one with webui_sqlite_backup"}
+    ]
+    assert query(schema_target, 'SELECT count(*) FROM "user"') == [(0,)]
+    # A rehearsal while Open WebUI works has nothing to say against it.
+    live = run_module("webui_pg_migrate", {**options, "live": True}, check=True)
+    assert "is no copy" not in live.stdout
+    Path(copy + ".json").unlink()
+    assert "is no copy" in run_module("webui_pg_migrate", options)["msg"]
