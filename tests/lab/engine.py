@@ -48,7 +48,8 @@ _BRIDGE = f"owlab{_MARK}"
 
 # In an engine of somebody else only what has this in its name is ours.
 PREFIX = "openwebui-lab"
-START_SECONDS = 60
+# The first start after a crash first ends the containers that outlived it.
+START_SECONDS = 120
 STOP_SECONDS = 60
 
 
@@ -181,6 +182,9 @@ def _launch(detached: bool) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     # After a crash the machine is not as it was before the engine: what was noted then counts.
     _write_private(_STATE, {"own": True, "host": OWN.host, "owner": None, "machine": state.get("machine") or machine.note()})
+    _wait_for_end()
+    # The number in it may by now be that of a process which has ended and was not waited for: dockerd would take it for life.
+    _pid_file().unlink(missing_ok=True)
     machine.make_bridge(_BRIDGE)
     started = time.monotonic()
     # A configuration of our own, because the machine's may contradict these options.
@@ -212,14 +216,19 @@ def _launch(detached: bool) -> None:
 
 def _end_daemon() -> None:
     """End dockerd, which ends its containerd; kill what is left of a killed one."""
-    deadline = time.monotonic() + STOP_SECONDS
     for pid in _pids("dockerd"):
         os.kill(pid, signal.SIGTERM)
-    while _pids("dockerd") and time.monotonic() < deadline:
-        time.sleep(0.1)
+    _wait_for_end()
     for pid in _pids("dockerd", "containerd", "containerd-shim-runc-v2"):
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
+
+
+def _wait_for_end() -> None:
+    """An engine whose parent was killed ends by itself, after its containers."""
+    deadline = time.monotonic() + STOP_SECONDS
+    while _pids("dockerd") and time.monotonic() < deadline:
+        time.sleep(0.1)
 
 
 def _pids(*programs: str) -> list[int]:

@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import shlex
 import shutil
+import socket
 import subprocess
 from pathlib import Path
 from typing import Any, Iterator
@@ -23,6 +25,7 @@ def note() -> dict[str, Any]:
         "forwarding": FORWARDING.read_text(),
         "rules": {program: list(map(list, _rules(program))) for program in FIREWALLS},
         "absent": [folder for folder in FOLDERS if not Path(folder).exists()],
+        "cgroups": _cgroups(),
     }
 
 
@@ -36,6 +39,10 @@ def restore(before: dict[str, Any], bridge: str) -> None:
         FORWARDING.write_text(before["forwarding"])
     for folder in before["absent"]:
         shutil.rmtree(folder, ignore_errors=True)
+    for cgroup in set(_cgroups()) - set(before["cgroups"]):
+        # Not empty: another engine has come to use it meanwhile.
+        with contextlib.suppress(OSError):
+            Path(cgroup).rmdir()
 
 
 def make_bridge(name: str) -> None:
@@ -53,17 +60,19 @@ def unmount_below(*folders: Path) -> None:
 
 
 def _restore_rules(program: str, before: set[tuple[str, str]], bridge: str) -> None:
-    now = list(_rules(program))
+    now = [found for found in _rules(program) if found not in before]
+    # Chains that were there before belong to another engine: then nothing but the rules of our bridge is ours.
+    chains = [(table, rule[1:]) for table, rule in now if rule.startswith(":DOCKER")]
     for table, rule in now:
-        if rule.startswith("-A ") and (table, rule) not in before and ("DOCKER" in rule or bridge in rule):
-            _run(program, "--wait", "--table", table, "-D", *shlex.split(rule)[1:])
-    chains = [(table, rule.split()[0][1:]) for table, rule in now if rule.startswith(":DOCKER") and (table, rule) not in before]
+        words = shlex.split(rule)
+        if words[0] == "-A" and (bridge in words or any((table, word) in chains for word in words)):
+            _run(program, "--wait", "--table", table, "-D", *words[1:])
     # Chains refer to each other: none can be deleted before all are empty.
     for action in ("-F", "-X"):
         for table, chain in chains:
             _run(program, "--wait", "--table", table, action, chain)
     # The engine drops what it does not forward itself.
-    if ("filter", ":FORWARD DROP") in now and ("filter", ":FORWARD DROP") not in before:
+    if chains and ("filter", ":FORWARD DROP") in now:
         _run(program, "--wait", "--table", "filter", "-P", "FORWARD", "ACCEPT")
 
 
@@ -81,8 +90,13 @@ def _rules(program: str) -> Iterator[tuple[str, str]]:
             yield table, line
 
 
+def _cgroups() -> list[str]:
+    """The parent of all containers in each hierarchy, of version 1 or 2."""
+    return [str(path) for pattern in ("docker", "*/docker") for path in Path("/sys/fs/cgroup").glob(pattern)]
+
+
 def _has_link(name: str) -> bool:
-    return Path("/sys/class/net", name).exists()
+    return any(found == name for _index, found in socket.if_nameindex())
 
 
 def _run(*command: str) -> str:
