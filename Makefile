@@ -42,9 +42,9 @@ docker: ## The same with containers, in a Docker Engine of its own where none ru
 sanity: ## ansible-test sanity
 	@$(LAB) setup sanity
 
-demo: ## Watch a real Open WebUI move to PostgreSQL, and use it afterwards
+demo: ## Watch a real Open WebUI move to PostgreSQL, and use it afterwards; RUNTIME=container for one in Docker
 	@$(LAB) setup-demo
-	@$(PY) demo/demo.py up
+	@$(PY) demo/demo.py up --runtime $(or $(RUNTIME),command)
 
 demo-clean: ## Stop the demo and remove what it made
 	@if [ -x $(PY) ]; then $(PY) demo/demo.py clean; fi
