@@ -79,7 +79,7 @@ def test_check_mode_is_supported_as_documented(name, specification):
 def test_examples_use_options_that_there_are(name):
     module = load(name)
     action = f"openwebui.postgres.{name}"
-    uses = [task[action] for task in yaml.safe_load(module.EXAMPLES) if action in task]
+    uses = [task[action] or {} for task in yaml.safe_load(module.EXAMPLES) if action in task]
     assert uses
     options = documented(module)
     required = {option for option, facts in options.items() if facts.get("required")}
