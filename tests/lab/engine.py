@@ -14,7 +14,6 @@ managed by itself (cgroupfs), Debian's iptables-nft, and published ports by way 
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import http.client
 import json
@@ -31,6 +30,7 @@ from typing import Any, Iterator
 from . import debian, machine, paths
 from .console import LabError, say, warn
 from .processes import stop_with_parent
+from .steps import only_one
 
 HOME = paths.LAB / "docker"
 DATA = HOME / "data"
@@ -117,7 +117,7 @@ def session() -> Iterator[Engine]:
 
 def start(detached: bool = False) -> tuple[Engine, bool]:
     """Make an engine ready; also says whether it is for the caller to stop it. It ends with the caller, unless detached."""
-    with _only_one():
+    with only_one("engine"):
         engine = find()
         if engine is not None and _in_use(engine):
             return engine, False
@@ -137,7 +137,7 @@ def start(detached: bool = False) -> tuple[Engine, bool]:
 
 def stop() -> None:
     """End the engine and all it runs, and leave the machine as it was."""
-    with _only_one():
+    with only_one("engine"):
         state = _read_state()
         if not state:
             return
@@ -166,7 +166,8 @@ def _leave(engine: Engine) -> None:
     if not _answers(engine.host):
         return
     _remove_things(engine)
-    names = engine.docker("images", "--format", "{{.Repository}}:{{.Tag}}", "--filter", f"reference={PREFIX}/**").split()
+    listed = engine.docker("images", "--format", "{{.Repository}}:{{.Tag}}").split()
+    names = [name for name in listed if name.startswith(f"{PREFIX}/")]
     if names:
         engine.docker("save", "--output", str(SAVED_IMAGES), *names)
         engine.docker("rmi", "--force", *names)
@@ -318,11 +319,3 @@ def _answers(host: str) -> bool:
         return False
     finally:
         connection.close()
-
-
-@contextlib.contextmanager
-def _only_one() -> Iterator[None]:
-    HOME.mkdir(parents=True, exist_ok=True)
-    with (HOME / "engine.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield

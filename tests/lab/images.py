@@ -23,7 +23,7 @@ from typing import Callable, NamedTuple
 from . import debian, paths
 from .console import LabError, say
 from .engine import PREFIX, Engine
-from .steps import run
+from .steps import only_one, run
 
 HERE = Path(__file__).resolve().parent
 OPEN_WEBUI = "open-webui"
@@ -142,23 +142,19 @@ def name(engine: Engine, kind: str, major: int | None = None) -> str:
     return engine.image(CATALOGUE[kind, major].name)
 
 
-def build(engine: Engine, ready: Callable[[str], None] = lambda _name: None) -> None:
-    """Make the images that are missing or were made from something else. `ready` is told of each."""
-    missing = []
-    for recipe in CATALOGUE.values():
-        if _made_from(engine, recipe) == recipe.inputs():
-            ready(engine.image(recipe.name))
-        else:
-            missing.append(recipe)
-    if not missing:
-        return
-    if shutil.which("mmdebstrap") is None:
-        debian.install("mmdebstrap")
-    # Some wait for the network while others unpack.
-    with ThreadPoolExecutor(max_workers=3) as pool:
-        for made in [pool.submit(_build, engine, recipe, ready) for recipe in missing]:
-            made.result()
-    _forget_old_bases(engine)
+def build(engine: Engine) -> None:
+    """Make the images that are missing or were made from something else."""
+    with only_one("images"):
+        missing = [recipe for recipe in CATALOGUE.values() if _made_from(engine, recipe) != recipe.inputs()]
+        if not missing:
+            return
+        if shutil.which("mmdebstrap") is None:
+            debian.install("mmdebstrap")
+        # Some wait for the network while others unpack.
+        with ThreadPoolExecutor(max_workers=3) as pool:
+            for made in [pool.submit(_build, engine, recipe) for recipe in missing]:
+                made.result()
+        _forget_old_bases(engine)
 
 
 def _forget_old_bases(engine: Engine) -> None:
@@ -176,7 +172,7 @@ def _made_from(engine: Engine, recipe: Recipe) -> str:
         return ""
 
 
-def _build(engine: Engine, recipe: Recipe, ready: Callable[[str], None]) -> None:
+def _build(engine: Engine, recipe: Recipe) -> None:
     tag = engine.image(recipe.name)
     say(f"image {tag} …")
     started = time.monotonic()
@@ -186,7 +182,6 @@ def _build(engine: Engine, recipe: Recipe, ready: Callable[[str], None]) -> None
     log = f"image-{recipe.folder}-{recipe.suite}"
     run(log, *command, HERE / "images" / recipe.folder, env=dict(os.environ, **engine.environment))
     say(f"image {tag}: ready after {time.monotonic() - started:.1f} s")
-    ready(tag)
 
 
 def _base(engine: Engine, recipe: Recipe) -> str:

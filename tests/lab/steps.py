@@ -43,10 +43,10 @@ def run_step(step: Step) -> None:
 
 
 @contextlib.contextmanager
-def only_one() -> Iterator[None]:
+def only_one(what: str = "setup") -> Iterator[None]:
     """Let one process set up at a time; a second one waits and then finds everything ready."""
     paths.LAB.mkdir(exist_ok=True)
-    with (paths.LAB / "setup.lock").open("w") as lock:
+    with (paths.LAB / f"{what}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 

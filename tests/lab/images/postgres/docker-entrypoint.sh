@@ -99,7 +99,7 @@ if [ "$1" = postgres ]; then
     done
     if [ "$(id -u)" = 0 ]; then
         own_folders
-        exec setpriv --reuid=postgres --regid=postgres --init-groups "$BASH_SOURCE" "$@"
+        exec setpriv --reuid=postgres --regid=postgres --init-groups "${BASH_SOURCE[0]}" "$@"
     fi
     if [ ! -s "$PGDATA/PG_VERSION" ]; then
         refuse_old_place
