@@ -429,7 +429,7 @@ def _file_in(engine: Engine, container: str, path: str) -> tuple[str, bytes]:
     """A small file of a container, running or not, wherever its links lead; empty when there is none."""
     for _attempt in range(LINKS_AT_MOST):
         try:
-            archive = engine.read(f"/containers/{container}/archive", path=path)
+            archive = engine.read(f"/containers/{container}/archive", most=2 * LONGEST_KEY, path=path)
         except EngineError as error:
             if error.status == 404:
                 break

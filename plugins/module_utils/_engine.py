@@ -26,8 +26,9 @@ DEFAULT_HOST = "unix:///var/run/docker.sock"
 # An engine under load takes its time to create or to remove a container. Only a stop may take longer, and says so.
 SECONDS = 120
 
-# No answer that is read whole is ever as large: the longest is that about a container.
+# No answer is ever as large that has to be whole: the longest are lists of containers, and logs.
 LARGEST = 64 << 20
+AT_ONCE = 64 << 10
 
 
 class EngineError(Refused):
@@ -90,9 +91,12 @@ class Engine:
         """Ask for something."""
         return _parsed(self.socket, self.read(path, **query))
 
-    def read(self, path: str, /, **query: Any) -> bytes:
-        """Ask for something that is no JSON."""
-        return self._request("GET", self._versioned(path, query))
+    def read(self, path: str, /, most: int = LARGEST, **query: Any) -> bytes:
+        """Ask for something that is no JSON.
+
+        :param most: how much of it is of interest, more or less.
+        """
+        return self._request("GET", self._versioned(path, query), most=most)
 
     def post(self, path: str, /, body: Any = None, seconds: float = SECONDS, **query: Any) -> Any:
         """Have something done.
@@ -109,7 +113,7 @@ class Engine:
         text = f"/v{self.api_version}{quote(path, safe='/:@')}"
         return f"{text}?{urlencode(query)}" if query else text
 
-    def _request(self, method: str, target: str, body: Any = None, seconds: float = SECONDS) -> bytes:
+    def _request(self, method: str, target: str, body: Any = None, seconds: float = SECONDS, most: int = LARGEST) -> bytes:
         connection = _Connection(self.socket, seconds)
         try:
             if body is None:
@@ -117,7 +121,7 @@ class Engine:
             else:
                 connection.request(method, target, json.dumps(body), {"Content-Type": "application/json"})
             response = connection.getresponse()
-            content = response.read(LARGEST)
+            content = _read(response, most)
         except (OSError, http.client.HTTPException) as error:
             raise _unreachable(self.socket, error, seconds) from None
         finally:
@@ -126,6 +130,17 @@ class Engine:
         if response.status >= 400:
             raise EngineError(response.status, f"the Docker Engine says: {_reason(response.status, content)}")
         return content
+
+
+def _read(response: http.client.HTTPResponse, most: int) -> bytes:
+    # Asked for as much as there may be, Python 3.9 would set aside the memory for it beforehand.
+    content = b""
+    while len(content) < most:
+        block = response.read(AT_ONCE)
+        if not block:
+            break
+        content += block
+    return content
 
 
 def _socket_of(docker_host: str) -> str:

@@ -173,3 +173,11 @@ def test_only_sockets(host, kind):
 @pytest.mark.parametrize("host", ["unix://var/run/docker.sock", "unix:/var/run/docker.sock", "unix://"])
 def test_a_socket_written_wrong(host):
     assert refusal(lambda: Engine(host)) == f"{host}: a socket is written as unix:///path/of/it; correct webui_docker_host"
+
+
+def test_no_more_is_read_than_is_of_interest(fake):
+    container = fake.run()
+    fake.logs[container] = b"x" * 1_000_000
+    engine = Engine(fake.host)
+    assert len(engine.read(f"/containers/{container}/logs")) == 1_000_000
+    assert 100_000 <= len(engine.read(f"/containers/{container}/logs", most=100_000)) < 200_000
