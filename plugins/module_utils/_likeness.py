@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import copy
 import posixpath
-from typing import Any, NamedTuple
+from typing import Any, Iterable, NamedTuple
 
 from ansible_collections.openwebui.postgres.plugins.module_utils._container import (
     env_of,
@@ -278,6 +278,17 @@ def _networks(engine: Engine, source: dict[str, Any], wish: Wish) -> tuple[dict[
     return own, "" if own else first, {**endpoints, **{name: dict(modest) for name in added}}
 
 
+def refuse_missing_network(engine: Engine, networks: Iterable[str]) -> None:
+    """Make sure that they are there. Older engines only notice when the container is started."""
+    for network in networks:
+        try:
+            engine.get(f"/networks/{network}")
+        except EngineError as error:
+            if error.status != 404:
+                raise
+            raise refuse("network", f"{network}: there is no such network; create it first") from None
+
+
 def _first_network(engine: Engine, source: dict[str, Any]) -> str:
     """The network that a container's network mode names, maybe by its id."""
     mode = _mode(source)
@@ -295,12 +306,12 @@ def _first_network(engine: Engine, source: dict[str, Any]) -> str:
 
 
 def _endpoint(engine: Engine, source: dict[str, Any], facts: dict[str, Any]) -> dict[str, Any]:
-    endpoint = {name: copy.deepcopy(facts[name]) for name in _ASKED_FOR if facts.get(name)}
+    endpoint = {name: copy.deepcopy(facts[name]) for name in _ASKED_FOR if facts.get(name) is not None}
     # Aliases that the engine gives on its own, and gives the new container in turn.
     automatic = {source["Id"][:12]}
     if not engine.speaks("1.45"):
         automatic.add(source["Config"].get("Hostname"))
-    aliases = [alias for alias in endpoint.pop("Aliases", []) if alias not in automatic]
+    aliases = [alias for alias in endpoint.pop("Aliases", None) or [] if alias not in automatic]
     return {**endpoint, "Aliases": aliases} if aliases else endpoint
 
 

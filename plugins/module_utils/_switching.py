@@ -51,6 +51,7 @@ from ansible_collections.openwebui.postgres.plugins.module_utils._likeness impor
     like,
     missing_networks,
     recipe,
+    refuse_missing_network,
     unlike,
 )
 from ansible_collections.openwebui.postgres.plugins.module_utils._problems import Refused, refuse
@@ -95,6 +96,7 @@ class Stage:
             networks = {"Networks": {**networks_of(source), **wanted.connect}}
             self.half = {**source, "Id": "", "Name": f"/{name}", "Config": wanted.body, "State": {}, "NetworkSettings": networks}
             return
+        refuse_missing_network(self.engine, wanted.connect)
         answer = self.engine.post("/containers/create", wanted.body, name=name)
         self.warnings += answer.get("Warnings") or []
         try:

@@ -509,6 +509,16 @@ def test_a_new_one_that_cannot_be_made_leaves_nothing(fake, call):
     assert list(fake.containers.values()) == [before]
 
 
+def test_a_network_that_is_not_there(fake):
+    """Engines before API 1.44 would only notice when the container is started. In check mode it may be yet to come."""
+    run(fake)
+    wish = WISH._replace(networks=["soon"])
+    assert refusal(switch, fake, wish) == "soon: there is no such network; create it first"
+    assert switch(fake, wish, check=True)["diff"]["after"]["networks"] == ["bridge", "soon"]
+    fake.fails = lambda asked: No(500, "no store") if asked.endswith("/networks/soon") else None
+    assert refusal(switch, fake, wish) == "the Docker Engine says: no store"
+
+
 def test_the_new_one_was_removed_by_hand(fake):
     old = run(fake)
     del fake.containers[switch(fake)["id"]]
