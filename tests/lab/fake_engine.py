@@ -209,7 +209,8 @@ class FakeEngine:
         version = re.match(r"/v(\d+\.\d+)/", parts.path)
         query = {name: values[0] for name, values in parse_qs(parts.query).items()}
         self.asked.append(f"{method} {target}")
-        if refusal := self.fails(f"{method} {path}"):
+        refusal = self.fails(f"{method} {path}")
+        if isinstance(refusal, No):
             raise refusal
         for of_method, pattern, do in _ROUTES:
             match = re.fullmatch(pattern, path)

@@ -69,12 +69,12 @@ def assert_original(fake, original):
     assert [essence(container) for container in fake.containers.values()] == [original]
 
 
-def assert_switched(fake, old, policy=ALWAYS):
+def assert_switched(fake, old, policy=None):
     assert fake.names() == {"chat", "chat-on-sqlite"}
     new, kept = fake.by_name("chat"), fake.by_name("chat-on-sqlite")
     assert kept["Id"] == old
     assert (kept["State"]["Running"], kept["HostConfig"]["RestartPolicy"]) == (False, NO)
-    assert (new["State"]["Running"], new["HostConfig"]["RestartPolicy"]) == (False, policy)
+    assert (new["State"]["Running"], new["HostConfig"]["RestartPolicy"]) == (False, policy or ALWAYS)
     assert f"DATABASE_URL={URL}" in new["Config"]["Env"]
     assert set(new["NetworkSettings"]["Networks"]) == {"bridge", "pg"}
     return new
