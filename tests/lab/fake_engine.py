@@ -21,7 +21,7 @@ import threading
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from socketserver import ThreadingMixIn, UnixStreamServer
-from typing import Any, Callable
+from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 IMAGE = "ghcr.io/open-webui/open-webui:main"
@@ -146,7 +146,7 @@ class FakeEngine:
         self.changes: list[str] = []
         self.bodies: list[Any] = []
         self.asked: list[str] = []
-        self.fails: Callable[[str], No | None] = lambda call: None
+        self._refusals: list[tuple[str, No]] = []
         self._killed_after: int | None = None
         self._dead = False
         self._counter = 0
@@ -172,6 +172,10 @@ class FakeEngine:
 
     def revive(self) -> None:
         self._dead, self._killed_after = False, None
+
+    def refuse(self, part: str, status: int, message: str) -> None:
+        """Refuse whatever has this in its path from now on."""
+        self._refusals.append((part, No(status, message)))
 
     def by_name(self, name: str) -> dict[str, Any] | None:
         return next((container for container in self.containers.values() if container["Name"] == f"/{name}"), None)
@@ -209,9 +213,9 @@ class FakeEngine:
         version = re.match(r"/v(\d+\.\d+)/", parts.path)
         query = {name: values[0] for name, values in parse_qs(parts.query).items()}
         self.asked.append(f"{method} {target}")
-        refusal = self.fails(f"{method} {path}")
-        if isinstance(refusal, No):
-            raise refusal
+        for part, refusal in self._refusals:
+            if part in path:
+                raise refusal
         for of_method, pattern, do in _ROUTES:
             match = re.fullmatch(pattern, path)
             if match and of_method == method:

@@ -17,7 +17,7 @@ from ansible_collections.openwebui.postgres.plugins.module_utils._container impo
 )
 from ansible_collections.openwebui.postgres.plugins.module_utils._engine import Engine
 from ansible_collections.openwebui.postgres.plugins.module_utils._problems import Refused
-from lab.fake_engine import DIGEST, IMAGE, IMAGE_ID, No, frames, newer_image
+from lab.fake_engine import DIGEST, IMAGE, IMAGE_ID, frames, newer_image
 
 PG = "DATABASE_URL=postgresql://u:pw@db/o"
 
@@ -133,13 +133,13 @@ def test_one_shot_helpers_are_left_out(fake, engine):
 
 def test_one_that_goes_away_meanwhile(fake, engine):
     container = fake.run()
-    fake.fails = lambda call: No(404, "No such container") if container in call else None
+    fake.refuse(container, 404, "No such container")
     assert found(engine) == []
 
 
 def test_trouble_is_no_absence(fake, engine):
     container = fake.run()
-    fake.fails = lambda call: No(500, "layer is gone") if container in call else None
+    fake.refuse(container, 500, "layer is gone")
     with pytest.raises(Refused, match="layer is gone"):
         find(engine)
 
@@ -516,7 +516,7 @@ def test_a_terminal_has_one_stream(fake, engine):
 
 
 def test_a_log_kept_elsewhere(fake, engine):
-    fake.fails = lambda call: No(501, "configured logging driver does not support reading") if "logs" in call else None
+    fake.refuse("logs", 501, "configured logging driver does not support reading")
     assert log(fake, engine, b"") == []
 
 

@@ -14,7 +14,6 @@ from typing import Callable
 import pytest
 from ansible_collections.openwebui.postgres.plugins.module_utils._engine import Engine, EngineError
 from ansible_collections.openwebui.postgres.plugins.module_utils._problems import Refused
-from lab.fake_engine import No
 
 
 @pytest.fixture
@@ -79,7 +78,7 @@ def test_names_cannot_lead_elsewhere(fake):
 
 
 def test_what_the_engine_refuses_is_told_in_one_line(fake):
-    fake.fails = lambda call: No(500, "driver failed:\n  port is already allocated") if "create" in call else None
+    fake.refuse("create", 500, "driver failed:\n  port is already allocated")
     with pytest.raises(EngineError) as caught:
         Engine(fake.host).post("/containers/create", {}, name="x")
     assert caught.value.status == 500

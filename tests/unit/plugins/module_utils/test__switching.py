@@ -13,7 +13,7 @@ from ansible_collections.openwebui.postgres.plugins.module_utils._engine import 
 from ansible_collections.openwebui.postgres.plugins.module_utils._likeness import Wish
 from ansible_collections.openwebui.postgres.plugins.module_utils._problems import Refused
 from ansible_collections.openwebui.postgres.plugins.module_utils._switching import restored, settled, switched
-from lab.fake_engine import IMAGE_ID, NEWER_IMAGE_ID, No, newer_image
+from lab.fake_engine import IMAGE_ID, NEWER_IMAGE_ID, newer_image
 
 URL = "postgresql://web:pa%40ss@openwebui-postgres:5432/o"
 WISH = Wish({"DATABASE_URL": URL, "DATABASE_POOL_SIZE": "15"}, ["DATABASE_TYPE"], ["pg"], "")
@@ -503,7 +503,7 @@ def test_settled_not_while_the_old_one_runs(fake):
 def test_a_new_one_that_cannot_be_made_leaves_nothing(fake, call):
     original = run(fake)
     before = copy.deepcopy(fake.containers[original])
-    fake.fails = lambda asked: No(500, "no room") if asked.endswith(call) else None
+    fake.refuse(call, 500, "no room")
     with pytest.raises(Refused, match="the Docker Engine says: no room"):
         switch(fake)
     assert list(fake.containers.values()) == [before]
@@ -515,7 +515,7 @@ def test_a_network_that_is_not_there(fake):
     wish = WISH._replace(networks=["soon"])
     assert refusal(switch, fake, wish) == "soon: there is no such network; create it first"
     assert switch(fake, wish, check=True)["diff"]["after"]["networks"] == ["bridge", "soon"]
-    fake.fails = lambda asked: No(500, "no store") if asked.endswith("/networks/soon") else None
+    fake.refuse("/networks/soon", 500, "no store")
     assert refusal(switch, fake, wish) == "the Docker Engine says: no store"
 
 

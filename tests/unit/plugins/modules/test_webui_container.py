@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from ansible_collections.openwebui.postgres.plugins.modules.webui_container import main
+from ansible_collections.openwebui.postgres.plugins.modules.webui_container import mainfrom lab.fake_engine import No
 
 URL = "postgresql://web:pa%40ss-1@db/o"
 
@@ -45,7 +45,6 @@ def test_settled(call_module, fake, options):
 def test_no_secret_in_the_answer(call_module, fake, options, check):
     fake.run()
     answers = [call_module(main, options, check=check, diff=True)]
-    fake.fails = lambda call: None
     answers.append(call_module(main, {**options, "name": "missing"}, diff=True))
     assert answers[0]["diff"]["after"]["env"]["DATABASE_URL"] == "set"
     assert answers[1]["failed"]
@@ -59,11 +58,12 @@ def test_no_secret_in_what_the_engine_says(call_module, fake, options):
     fake.run()
 
     def quoting(name, body):
-        raise AssertionError(f"never shown: {name} {body}")
+        raise No(400, f"{name}: invalid {body['Env']}")
 
     fake.create = quoting
     answer = call_module(main, options)
     assert answer["failed"]
+    assert "DATABASE_URL=********" in answer["msg"]
     assert "pa%40ss-1" not in json.dumps(answer)
 
 
