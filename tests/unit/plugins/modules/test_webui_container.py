@@ -8,7 +8,8 @@ from __future__ import annotations
 import json
 
 import pytest
-from ansible_collections.openwebui.postgres.plugins.modules.webui_container import mainfrom lab.fake_engine import No
+from ansible_collections.openwebui.postgres.plugins.modules.webui_container import main
+from lab.fake_engine import No
 
 URL = "postgresql://web:pa%40ss-1@db/o"
 
