@@ -166,11 +166,17 @@ def _leave(engine: Engine) -> None:
     if not _answers(engine.host):
         return
     _remove_things(engine)
-    listed = engine.docker("images", "--format", "{{.Repository}}:{{.Tag}}").split()
-    names = [name for name in listed if name.startswith(f"{PREFIX}/")]
-    if names:
+    listed = engine.docker("images", "--no-trunc", "--format", "{{.Repository}}:{{.Tag}} {{.ID}}").splitlines()
+    ours = sorted(line for line in listed if line.startswith(f"{PREFIX}/"))
+    if not ours:
+        return
+    names = [line.split()[0] for line in ours]
+    content = SAVED_IMAGES.with_suffix(".txt")
+    if not SAVED_IMAGES.exists() or not content.exists() or content.read_text().splitlines() != ours:
+        content.unlink(missing_ok=True)
         engine.docker("save", "--output", str(SAVED_IMAGES), *names)
-        engine.docker("rmi", "--force", *names)
+        content.write_text("\n".join(ours))
+    engine.docker("rmi", "--force", *names)
 
 
 def _launch(detached: bool) -> None:
