@@ -28,6 +28,8 @@ from ansible_collections.openwebui.postgres.plugins.module_utils._problems impor
 KEPT = "-on-sqlite"
 HALF_MADE = "-on-postgresql"
 ONE_SHOT = "openwebui.postgres.oneshot"
+# On a container that the roles have made where there was none before.
+MADE = "openwebui.postgres.made"
 
 # Of the published image.
 WORKING_DIR = "/app/backend"
@@ -239,6 +241,7 @@ def describe(engine: Engine, inspected: dict[str, Any], known_as: str, log_lines
         "database": {**database._asdict(), "where": _where(inspected, database)},
         "secret_key": source,
         "kept": {"id": kept["Id"], "name": name_of(kept)} if aside else {},
+        "made": MADE in labels,
         "api_version": engine.api_version,
         "log": log_of(engine, inspected, log_lines, [key]) if log_lines > 0 else [],
     }

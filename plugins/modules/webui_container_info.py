@@ -254,6 +254,9 @@ containers:
           description: Its name.
           type: str
           sample: open-webui-on-sqlite
+    made:
+      description: Whether the roles of this collection made it where there was no container before.
+      type: bool
     api_version:
       description: Version of the API that the engine speaks.
       type: str

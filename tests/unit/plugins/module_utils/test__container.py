@@ -218,6 +218,7 @@ def test_all_of_it(fake, facts):
         "database": {"kind": "sqlite", "where": "/srv/open-webui/webui.db", "set_by": []},
         "secret_key": {"from": "env", "path": "", "on_mount": False},
         "kept": {},
+        "made": False,
         "api_version": "1.41",
         "log": [],
     }
