@@ -38,6 +38,7 @@ from ansible_collections.openwebui.postgres.plugins.module_utils._container impo
     compose_of,
     database_of,
     env_of,
+    image_facts,
     inspect,
     key_of,
     name_of,
@@ -156,8 +157,13 @@ def switched(engine: Engine, name: str, wish: Wish, timeout: int, check: bool) -
     if stage.half is not None:
         _discard_half(stage, stage.current)
     source = stage.current
+    # In check mode, what was to pull it may only have said so.
+    to_come = check and wish.image != "" and image_facts(engine, wish.image) is None
+    if to_come:
+        stage.warnings.append(f"{wish.image}: it is not on this host yet, so what it brings along is not known")
+        wish = wish._replace(image="")
     if on_postgresql(source):
-        if not _as_wished(engine, source, wish):
+        if to_come or not _as_wished(engine, source, wish):
             _replace(stage, wish)
     else:
         _set_aside(stage, wish)

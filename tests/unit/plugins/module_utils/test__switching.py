@@ -519,6 +519,18 @@ def test_a_network_that_is_not_there(fake):
     assert refusal(switch, fake, wish) == "the Docker Engine says: no store"
 
 
+def test_an_image_that_is_not_there(fake):
+    """In check mode it may be yet to come, before the move and after it."""
+    run(fake)
+    wish = WISH._replace(image="soon:1")
+    for _moved in range(2):
+        assert refusal(switch, fake, wish) == "soon:1: there is no such image on this host; pull it first"
+        rehearsal = switch(fake, wish, check=True)
+        assert (rehearsal["changed"], rehearsal["id"]) == (True, None)
+        assert rehearsal["warnings"] == ["soon:1: it is not on this host yet, so what it brings along is not known"]
+        fake.start(switch(fake)["id"])
+
+
 def test_the_new_one_was_removed_by_hand(fake):
     old = run(fake)
     del fake.containers[switch(fake)["id"]]
