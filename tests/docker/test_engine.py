@@ -182,7 +182,7 @@ def test_compose_is_there(docker: Docker, image: Callable[..., str], scratch: Sc
                         "environment": {"POSTGRES_PASSWORD_FILE": "/run/secrets/password"},
                         "secrets": ["password"],
                         "shm_size": "128mb",
-                        "healthcheck": {"test": ["CMD-SHELL", "pg_isready --host 127.0.0.1"], "interval": "1s"},
+                        "healthcheck": {"test": ["CMD-SHELL", "pg_isready --host 127.0.0.1"], "interval": "1s", "retries": 120},
                     }
                 },
                 "secrets": {"password": {"file": "./password"}},
