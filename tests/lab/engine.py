@@ -155,6 +155,8 @@ def _stop_own(state: dict[str, Any]) -> None:
             _launch(detached=True)
     if _answers(OWN.host):
         _remove_things(OWN)
+        # What newer images have taken the names of.
+        OWN.docker("image", "prune", "--force")
     _end_daemon()
     machine.unmount_below(HOME, _RUN)
     machine.restore(state["machine"], _BRIDGE)
