@@ -72,7 +72,8 @@ def webui(docker: Docker, image: Callable[..., str], scratch: Scratch) -> WebUIC
     spoil(found.database)
     docker.run(
         *("--name", found.name, "--publish", f"127.0.0.1:{found.port}:8080", "--volume", f"{found.data}:{DATA_INSIDE}"),
-        *("--env", f"WEBUI_SECRET_KEY={SECRET_KEY}", "--entrypoint", "python3", image("open-webui"), "-c", HEALTHY),
+        # Python does not end at a signal to stop where it is a container's first process.
+        *("--init", "--env", f"WEBUI_SECRET_KEY={SECRET_KEY}", "--entrypoint", "python3", image("open-webui"), "-c", HEALTHY),
     )
     return found
 
@@ -136,6 +137,17 @@ def test_check_mode_says_that_it_would_be_upgraded(webui: WebUIContainer, play: 
     run = play("--check").succeeded()
     assert "is at revision a5c220713937 and would be upgraded to 0bd252b206fb, on a copy" in run.output
     assert files(webui.data) == before
+    assert webui.started_at == started
+
+
+def test_a_schema_of_another_release_than_the_image_is_refused(
+    docker: Docker, image: Callable[..., str], webui: WebUIContainer, play: Callable[..., webui_play.Run], variables: dict[str, Any]
+) -> None:
+    """As left by an earlier run with the image of that day."""
+    started = webui.started_at
+    postgres(docker, variables, "UPDATE alembic_version SET version_num = 'd4c1a8e37b62'")
+    play().failed_saying(f"is at revision d4c1a8e37b62, but the image {image('open-webui')} works with 0bd252b206fb")
+    postgres(docker, variables, "UPDATE alembic_version SET version_num = '0bd252b206fb'")
     assert webui.started_at == started
 
 
