@@ -97,13 +97,6 @@ def of_the_user(project: Path) -> dict[str, str]:
     return {name: (project / name).read_text() for name in ("compose.yaml", *FILES)}
 
 
-def test_check_mode_changes_nothing(project: Path, webui: WebUIContainer, inventory: Path, before: tuple[Snapshot, dict[str, Any]]) -> None:
-    there = {path.name for path in project.iterdir()}
-    webui_play.play(webui_play.MIGRATE, inventory, "--check", "--diff").succeeded()
-    assert webui.inspect() == before[1]
-    assert {path.name for path in project.iterdir()} == there
-
-
 def test_one_run_moves_it(webui: WebUIContainer, world: World, key: str, before: tuple[Snapshot, dict[str, Any]], migrated: Run) -> None:
     assert webui.environment["DATABASE_URL"].startswith("postgresql://")
     assert not webui.environment["DATABASE_TYPE"]
@@ -261,12 +254,12 @@ def look(docker: Docker, scratch: Scratch, made: dict[str, Path]) -> Callable[..
         webui_database_password="s3cr3t $x'\"\\", webui_database_pool_size=15, webui_postgres_network="pg", webui_postgres_alias="pg"
     )
 
-    def run(names: Any, *steps: str) -> Run:
+    def run(names: Any, *steps: str, check: bool = False) -> Run:
         hosts = {name: {**common, "webui_container_name": made[name].name} for name in names}
         if "listed" in hosts:
             hosts["listed"]["webui_instance_compose_override"] = str(made["listed"] / "last.yaml")
         inventory = webui_play.write_inventory(folder / "hosts.json", hosts)
-        return webui_play.play(str(folder / "look.yml"), inventory, "--extra-vars", json.dumps({"steps": steps}))
+        return webui_play.play(str(folder / "look.yml"), inventory, "--extra-vars", json.dumps({"steps": steps}), *["--check"] * check)
 
     return run
 
@@ -283,7 +276,9 @@ def test_what_stands_in_the_way_is_said_before_anything_is_stopped(look: Callabl
 
 def test_every_way_to_write_a_compose_file(docker: Docker, look: Callable[..., Run], made: dict[str, Path]) -> None:
     there = {name: texts(made[name]) for name in VARIANTS}
-    look(VARIANTS, "main", "switch").succeeded()
+    assert look(VARIANTS, "main", "switch", check=True).succeeded().changed >= len(VARIANTS)
+    assert {name: texts(made[name]) for name in VARIANTS} == there
+    look(VARIANTS, "state", "switch").succeeded()
     for name in VARIANTS:
         now = texts(made[name])
         assert {file: text for file, text in now.items() if file in there[name] and file != "last.yaml"} == {
@@ -302,6 +297,6 @@ def test_every_way_to_write_a_compose_file(docker: Docker, look: Callable[..., R
             assert service["networks"]["default"]["aliases"] == ["talk"]
         if name == "listed":
             assert service["mem_limit"] == "1073741824"
-    assert look(VARIANTS, "switch").succeeded().changed == 0
-    look(VARIANTS, "switch_back").succeeded()
+    assert look(VARIANTS, "state", "switch").succeeded().changed == 0
+    look(VARIANTS, "state", "switch_back").succeeded()
     assert {name: texts(made[name]) for name in VARIANTS} == there
