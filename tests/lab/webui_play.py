@@ -21,7 +21,7 @@ MIGRATE = "playbooks/migrate.yml"
 AUDIT = "playbooks/audit.yml"
 ROLLBACK = "playbooks/rollback.yml"
 # A play takes some 20 s on an idle machine.
-PLAY_SECONDS = 600
+PLAY_SECONDS = 1200
 
 
 def host_variables(service: OpenWebUI, database: Mapping[str, Any]) -> dict[str, Any]:
