@@ -24,7 +24,10 @@ from lab import engine, images
 from lab.containers import Docker, Scratch
 from lab.webui_container import DATA_INSIDE, WebUIContainer
 from lab.webui_fill import World, fill
+from lab.webui_snapshot import snapshot
 
+# Open WebUI on SQLite locks up now and then, which is why this collection exists: a request is never answered.
+FILL_ATTEMPTS = 3
 # Hard to quote, as users' keys are.
 SECRET_KEY = "k3y $HOME 'q' \"d\" #=%\\ e"
 
@@ -57,19 +60,35 @@ def scratch(docker: Docker, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 @pytest.fixture(scope="session")
 def filled(docker: Docker, image: Callable[..., str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The data folder of an Open WebUI that was used for a while, and its `World` beside it. For copies: see `use`."""
-    folder = tmp_path_factory.mktemp("filled")
     maker = Scratch(docker, tmp_path_factory.mktemp("filler"))
-    webui = WebUIContainer(docker, maker.name("filler"), maker.port(), folder / "data")
     try:
-        docker.run(
-            *("--name", webui.name, "--publish", f"127.0.0.1:{webui.port}:8080", "--volume", f"{webui.data}:{DATA_INSIDE}"),
-            *("--env", f"WEBUI_SECRET_KEY={SECRET_KEY}", image("open-webui")),
-        )
-        fill(webui.wait_ready(), chats_each=5, turns=4).save(folder / "world.json")
-        docker.cli("stop", webui.name)
+        for attempt in range(FILL_ATTEMPTS):
+            folder = tmp_path_factory.mktemp("filled")
+            try:
+                fill_folder(docker, image("open-webui"), maker, folder)
+                break
+            except TimeoutError:
+                if attempt == FILL_ATTEMPTS - 1:
+                    raise
         yield folder
     finally:
         maker.clean()
+
+
+def fill_folder(docker: Docker, image: str, maker: Scratch, folder: Path) -> None:
+    webui = WebUIContainer(docker, maker.name(), maker.port(), folder / "data")
+    docker.run(
+        *("--name", webui.name, "--publish", f"127.0.0.1:{webui.port}:8080", "--volume", f"{webui.data}:{DATA_INSIDE}"),
+        *("--env", f"WEBUI_SECRET_KEY={SECRET_KEY}", image),
+    )
+    try:
+        world = fill(webui.wait_ready(), chats_each=5, turns=4)
+        # Some things, such as a calendar, are made when somebody looks for the first time.
+        snapshot(webui.client(), world)
+        world.save(folder / "world.json")
+    finally:
+        docker.cli("stop", webui.name)
+        docker.cli("rm", webui.name)
 
 
 @pytest.fixture(scope="session")
