@@ -50,7 +50,7 @@ def variables(docker: Docker, image: Callable[..., str], scratch: Scratch, webui
     found = host_variables(docker, scratch.folder("host"), image("postgres", 18), scratch.port())
     if docker.engine.own:
         scratch.adopt("openwebui-postgres")
-        return {**found, "webui_container_name": webui.name}
+        return found
     names = dict.fromkeys(("project", "container_name", "network", "alias"), scratch.name("postgres"))
     return {**found, "webui_container_name": webui.name, **{f"webui_postgres_{key}": name for key, name in names.items()}}
 
