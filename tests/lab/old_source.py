@@ -36,8 +36,9 @@ def create(path: Path, revision: str = A5C220713937) -> Path:
 
 
 def execute(path: Path, sql: str, *parameters: object) -> None:
-    with closing(sqlite3.connect(path)) as connection, connection:
+    with closing(sqlite3.connect(path)) as connection:
         connection.execute(sql, parameters)
+        connection.commit()
 
 
 def rows(path: Path, sql: str) -> list[tuple]:
@@ -45,9 +46,9 @@ def rows(path: Path, sql: str) -> list[tuple]:
         return connection.execute(sql).fetchall()
 
 
-def _insert(path: Path, table: str, /, **values: object) -> None:
+def _insert(database: Path, table: str, **values: object) -> None:
     names = ", ".join(f'"{name}"' for name in values)
-    execute(path, f'INSERT INTO "{table}" ({names}) VALUES ({", ".join("?" for _turn in values)})', *values.values())
+    execute(database, f'INSERT INTO "{table}" ({names}) VALUES ({", ".join("?" for _turn in values)})', *values.values())
 
 
 def add_user(path: Path, key: str, /, **values: object) -> None:
