@@ -107,7 +107,17 @@ def host(docker: Docker, systemd_image: str, scratch: Scratch, use: Callable[[Pa
     docker.cli("network", "create", scratch.name("network"))
     docker.run(
         *("--name", webui.name, "--network", scratch.name("network"), "--publish", f"127.0.0.1:{webui.port}:{PORT}"),
-        *("--cap-add", "SYS_ADMIN", "--security-opt", "seccomp=unconfined", "--security-opt", "apparmor=unconfined"),
+        # A cgroup tree and the right to mount are all that systemd needs.
+        *(
+            "--cgroupns",
+            "private",
+            "--cap-add",
+            "SYS_ADMIN",
+            "--security-opt",
+            "seccomp=unconfined",
+            "--security-opt",
+            "apparmor=unconfined",
+        ),
         *("--tmpfs", "/run", "--tmpfs", "/run/lock", "--tmpfs", "/tmp:exec", "--volume", f"{webui.data}:/var/lib/open-webui/data"),
         systemd_image,
     )
