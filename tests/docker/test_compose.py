@@ -267,7 +267,7 @@ def test_what_stands_in_the_way_is_said_before_anything_is_stopped(look: Callabl
     there = {name: texts(made[name]) for name in REFUSED}
     run = look(REFUSED, "main")
     assert run.code != 0
-    for name, (files, text) in REFUSED.items():
+    for name, (_files, text) in REFUSED.items():
         (line,) = [line for line in run.output.splitlines() if line.startswith(f"fatal: [{name}]")]
         assert text in line, name
     assert {name: texts(made[name]) for name in REFUSED} == there
