@@ -197,8 +197,3 @@ def test_a_second_run_changes_nothing_and_needs_no_copy(webui: WebUIContainer, p
     assert "There was nothing to move." in run.output
     assert webui.started_at == started
     assert files(webui.data) == before
-
-
-def test_a_write_to_the_original_is_noticed_all_the_same(webui: WebUIContainer, play: Callable[..., webui_play.Run]) -> None:
-    old_source.add_user(webui.database, "late")
-    play().failed_saying("somebody has written to the file since")

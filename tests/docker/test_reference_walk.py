@@ -203,10 +203,3 @@ def test_the_way_back_again_changes_nothing(webui: WebUIContainer, inventory: Pa
     there = (webui.id, webui.started_at)
     assert webui_play.play(webui_play.ROLLBACK, inventory).succeeded().changed == 0
     assert (webui.id, webui.started_at) == there
-
-
-def test_and_forth_again(webui: WebUIContainer, world: World, inventory: Path, before: tuple[Snapshot, dict[str, Any]]) -> None:
-    """Nobody has written to PostgreSQL meanwhile but Open WebUI itself."""
-    run = webui_play.play(webui_play.MIGRATE, inventory, "--extra-vars", "webui_migrate_target_data=replace").succeeded()
-    assert run.changed > 0
-    assert differences(repaired(before[0]), snapshot(webui.wait_ready(), world)) == []
