@@ -95,16 +95,21 @@ def test_an_audit_says_what_is_there(webui: WebUIContainer, inventory: Path, bef
 
 
 def test_check_mode_works_on_a_first_run_and_changes_nothing(
-    docker: Docker, webui: WebUIContainer, inventory: Path, before: tuple[Snapshot, dict[str, Any]], scratch: Scratch
+    docker: Docker,
+    webui: WebUIContainer,
+    inventory: Path,
+    variables: dict[str, Any],
+    before: tuple[Snapshot, dict[str, Any]],
 ) -> None:
-    networks = {network.name for network in docker.api.networks.list()}
     webui_play.play(webui_play.MIGRATE, inventory, "--check", "--diff").succeeded()
     now = webui.inspect()
     # The health check goes on.
     same = now.keys() - {"State"}
     assert {key: now[key] for key in same} == {key: before[1][key] for key in same}
     assert now["State"]["StartedAt"] == before[1]["State"]["StartedAt"]
-    assert {network.name for network in docker.api.networks.list()} == networks
+    network = variables.get("webui_postgres_network", "openwebui-postgres")
+    assert network not in {found.name for found in docker.api.networks.list()}
+    assert not Path(variables["webui_postgres_dir"]).exists()
 
 
 def test_one_run_moves_it(webui: WebUIContainer, world: World, before: tuple[Snapshot, dict[str, Any]], migrated: Run) -> None:
