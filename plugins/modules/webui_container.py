@@ -23,12 +23,6 @@ description:
     of network of the one that it stands for. Volumes are never removed.
   - Needs nothing but Python's standard library.
 options:
-  docker_host:
-    description:
-      - The socket of the Docker Engine, as C(unix:///path). The module runs on the host of the engine; other kinds of addresses
-        are refused.
-    type: str
-    default: unix:///var/run/docker.sock
   name:
     description:
       - Name of the container, not its id.
@@ -76,6 +70,8 @@ options:
       - How many seconds a container has for its end before it is killed. A longer time of the container's own is kept.
     type: int
     default: 60
+extends_documentation_fragment:
+  - openwebui.postgres.engine
 attributes:
   check_mode:
     description: Tells what would be done, having tried all that can be tried without a change.

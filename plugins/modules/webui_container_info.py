@@ -20,12 +20,6 @@ description:
     (C(NAME-on-postgresql)) are left out while C(NAME) is there. If a run was killed while no container had that name, the one to
     continue with is returned, with C(NAME) as its name and RV(containers[].unfinished) true.
 options:
-  docker_host:
-    description:
-      - The socket of the Docker Engine, as C(unix:///path). The module runs on the host of the engine; other kinds of addresses
-        are refused.
-    type: str
-    default: unix:///var/run/docker.sock
   name:
     description:
       - Name or full id of the container, whatever image it runs. Without it, all containers that run an Open WebUI image are
@@ -42,6 +36,8 @@ options:
       - How many of the last lines of each container's log to return.
     type: int
     default: 0
+extends_documentation_fragment:
+  - openwebui.postgres.engine
 attributes:
   check_mode:
     description: Changes nothing in either mode.

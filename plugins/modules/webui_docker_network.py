@@ -18,11 +18,6 @@ description:
     waits for the other.
   - Needs nothing but Python's standard library.
 options:
-  docker_host:
-    description:
-      - The engine's socket.
-    type: str
-    default: unix:///var/run/docker.sock
   name:
     description:
       - Name of the network.
@@ -33,6 +28,8 @@ options:
       - A folder that is there and that all who make this network name. It is locked for moments.
     type: path
     required: true
+extends_documentation_fragment:
+  - openwebui.postgres.engine
 attributes:
   check_mode:
     description: Tells whether a network would be made.

@@ -17,11 +17,6 @@ description:
   - Names all that stands in the way at once, each with what to do. Changes nothing, and starts nothing.
   - Needs nothing but Python's standard library, and the C(docker) command.
 options:
-  docker_host:
-    description:
-      - The engine's socket.
-    type: str
-    default: unix:///var/run/docker.sock
   project_dir:
     description:
       - Folder of the Compose project.
@@ -98,6 +93,8 @@ options:
       - How much space the new database may need, in MB. With V(0), none.
     type: int
     default: 0
+extends_documentation_fragment:
+  - openwebui.postgres.engine
 attributes:
   check_mode:
     description: Changes nothing anyway.

@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 import yaml
 from ansible.module_utils import basic
-from ansible_collections.openwebui.postgres.plugins.doc_fragments.connection import ModuleDocFragment
+from ansible_collections.openwebui.postgres.plugins.doc_fragments import connection, engine
 
+FRAGMENTS = {"openwebui.postgres.connection": connection, "openwebui.postgres.engine": engine}
 MODULES = sorted(path.stem for path in (Path(__file__).resolve().parents[3] / "plugins" / "modules").glob("webui_*.py"))
 
 every_module = pytest.mark.parametrize("name", MODULES)
@@ -47,8 +48,10 @@ def specification(monkeypatch: pytest.MonkeyPatch):
 def documented(module: ModuleType) -> dict[str, Any]:
     documentation = yaml.safe_load(module.DOCUMENTATION)
     fragments = documentation.get("extends_documentation_fragment", [])
-    assert set(fragments) <= {"openwebui.postgres.connection"}
-    shared = yaml.safe_load(ModuleDocFragment.DOCUMENTATION)["options"] if fragments else {}
+    assert set(fragments) <= set(FRAGMENTS)
+    shared = {}
+    for fragment in fragments:
+        shared.update(yaml.safe_load(FRAGMENTS[fragment].ModuleDocFragment.DOCUMENTATION)["options"])
     assert not set(shared) & set(documentation["options"])
     return {**documentation["options"], **shared}
 
