@@ -80,9 +80,9 @@ def test_tells_of_several_hosts_at_once_and_leaves_nothing_behind(play, webui_db
     fill(webui_db, 60)
     before = left_behind(tmp_path)
     output = play(["alpha", "beta"])
+    # Which moments a host's lines show is up to the machine; how a line is made, the plugin's unit tests say.
     for host in ("alpha", "beta"):
-        line = re.search(rf"^\[{host}\] loading +\d+ % \| chat \| [\d,]+ of [\d,]+ rows \| [\d.]+ MB .* MB/s", output, re.M)
-        assert line, output
+        assert re.search(rf"^\[{host}\] (loading|reading back) +\d+ % \| \w+ \| [\d,]+ of 1,201 rows", output, re.M), output
     assert output.count("changed=1") == 2
     assert left_behind(tmp_path) == before
 
@@ -95,7 +95,7 @@ def test_is_quiet_when_told_so(play):
 
 def test_a_rehearsal_shows_progress_and_changes_nothing(play, webui_db, tmp_path):
     before = left_behind(tmp_path)
-    fill(webui_db, 60)
+    fill(webui_db, 120)
     output = play(["alpha"], extra=("--check",))
     assert re.search(r"^\[alpha\] looking at every value +\d+ %", output, re.M), output
     assert left_behind(tmp_path) == before
