@@ -54,22 +54,25 @@ def test_backs_up_once_and_what_it_holds_goes_back(run_module, webui_db, tmp_pat
 
 def test_a_server_that_goes_on_writing(run_module, webui_db, tmp_path):
     fill(webui_db, 5000)
-    with closing(sqlite3.connect(webui_db, isolation_level=None, timeout=1)) as server:
+    # Every reader holds some lock for a moment, when it begins, but none for longer.
+    with closing(sqlite3.connect(webui_db, isolation_level=None, timeout=0.2)) as server:
         assert server.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+        # What a disk makes it wait for says nothing about locks.
+        server.execute("PRAGMA synchronous = OFF")
+        add_tag = "INSERT INTO tag (id, name, user_id) VALUES (?, 'n', 'u')"
+        server.execute(add_tag, ("0",))
+        written = 1
         backup = run_module.start("webui_sqlite_backup", {"path": str(webui_db), "dest": str(tmp_path / "backups")})
-        written = slowest = 0
         while backup.process.poll() is None:
-            started = time.monotonic()
-            server.execute("INSERT INTO tag (id, name, user_id) VALUES (?, 'n', 'u')", (str(written),))
-            slowest = max(slowest, time.monotonic() - started)
+            # Where it would have to wait, this says "database is locked".
+            server.execute(add_tag, (str(written),))
             written += 1
             time.sleep(0.01)
         made = backup.result()
         assert made["changed"], made
-        assert slowest < 1
         assert {"name": "chat", "rows": 5000} in made["tables"]
         tags = next(table["rows"] for table in made["tables"] if table["name"] == "tag")
-        assert 0 <= tags <= written
+        assert 1 <= tags <= written
     with closing(sqlite3.connect(made["backup_file"])) as copy:
         assert copy.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
         # A moment in the middle, whole: what was written first is there, and nothing has a gap.

@@ -296,19 +296,22 @@ def test_a_server_that_goes_on_writing_never_waits(run_module, webui_db, journal
     execute(webui_db, f"PRAGMA journal_mode = {journal_mode}")
     for number in range(200):
         add_chat(webui_db, f"c{number}", json.dumps({"text": "x" * 20000}))
-    with closing(sqlite3.connect(webui_db, isolation_level=None, timeout=2)) as server:
+    # A look without a lock never makes anybody wait. In WAL mode every reader holds some lock for a moment, when it begins.
+    patience = 0 if journal_mode == "delete" else 0.2
+    with closing(sqlite3.connect(webui_db, isolation_level=None, timeout=patience)) as server:
+        # What a disk makes it wait for says nothing about locks.
+        server.execute("PRAGMA synchronous = OFF")
+        add_tag = "INSERT INTO tag (id, name, user_id) VALUES (?, 'n', 'u')"
+        server.execute(add_tag, ("before",))
         module = run_module.start("webui_sqlite_check", {"path": str(webui_db), "checks": ALL})
-        written = slowest = 0
+        written = 0
         while module.process.poll() is None:
-            started = time.monotonic()
-            server.execute("INSERT INTO tag (id, name, user_id) VALUES (?, 'n', 'u')", (str(written),))
-            slowest = max(slowest, time.monotonic() - started)
+            # Where it would have to wait, this says "database is locked".
+            server.execute(add_tag, (str(written),))
             written += 1
             time.sleep(0.005)
         answer = module.result()
-    # A commit to a journal file takes tens of milliseconds on a slow disk, so few may fit beside one examination.
     assert written >= 2
-    assert slowest < 1
     assert "failed" not in answer, answer
     assert answer["integrity"]["ok"] in (True, None)
     assert answer["in_use"]
