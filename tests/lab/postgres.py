@@ -27,8 +27,9 @@ from . import paths
 from .console import LabError
 from .processes import stop_with_parent
 
-START_SECONDS = 60
-STOP_SECONDS = 60
+# After a crash a start reads up to a gigabyte of WAL, perhaps on a busy machine.
+START_SECONDS = 300
+STOP_SECONDS = 300
 TEMPORARY_PREFIX = "webui-lab-pg-"
 
 # Tests kill servers, never the machine: nothing is gained by waiting for the disk.
