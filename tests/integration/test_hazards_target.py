@@ -9,15 +9,23 @@ import hashlib
 import json
 import os
 import signal
-import threading
 import time
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
 from lab.source import SourceFile
 from psycopg import sql
 
-CLOSE_BY = 30
+CLOSE_BY = 120
+
+# Lets the load get as far as the middle of chat, and no further while somebody holds the lock. The module's own limit on
+# waiting for locks does not apply: the test decides how long this takes.
+GATE = """
+CREATE FUNCTION wait_at_gate() RETURNS trigger LANGUAGE plpgsql SET lock_timeout = 0 AS $$
+BEGIN PERFORM pg_advisory_xact_lock(1); RETURN NEW; END $$;
+CREATE TRIGGER gate BEFORE INSERT ON chat FOR EACH ROW WHEN (NEW.id = 'c100') EXECUTE FUNCTION wait_at_gate();
+"""
 
 
 @pytest.fixture
@@ -30,12 +38,12 @@ def source(webui_db: Path) -> SourceFile:
 
 @pytest.fixture
 def large_source(webui_db: Path) -> SourceFile:
-    """Large enough to be caught at work."""
+    """More than fits between client and server: in the middle of it, both are at work."""
     file = SourceFile(webui_db)
     file.add_user("u")
     document = json.dumps({"text": os.urandom(60_000).hex()})
     with file.connect() as connection:
-        rows = ((f"c{number}", "u", "t", document, "{}") for number in range(800))
+        rows = ((f"c{number}", "u", "t", document, "{}") for number in range(200))
         connection.executemany("INSERT INTO chat (id, user_id, title, chat, meta) VALUES (?, ?, ?, ?, ?)", rows)
     return file
 
@@ -338,25 +346,36 @@ def test_a_database_that_is_not_utf8(migrate, source, pg18):
     assert kinds(migrate(source, pg18.create_database(encoding="LATIN1"))) == {"encoding"}
 
 
-def test_settings_of_the_role_do_not_matter(migrate, large_source, schema_target):
+def set_for_role(target, settings: dict[str, str]) -> None:
+    with target.admin() as connection:
+        for name, value in settings.items():
+            connection.execute(
+                sql.SQL("ALTER ROLE webui IN DATABASE {} SET {} = {}").format(
+                    sql.Identifier(target.login_db), sql.Identifier(name), sql.Literal(value)
+                )
+            )
+
+
+def test_settings_of_the_role_do_not_matter(migrate, source, schema_target):
+    with schema_target.connect() as connection:
+        connection.execute(
+            "CREATE FUNCTION linger() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN PERFORM pg_sleep(2); RETURN NULL; END$$"
+        )
+        connection.execute("CREATE TRIGGER linger AFTER INSERT ON chat FOR EACH STATEMENT EXECUTE FUNCTION linger()")
+    # The limits on time hold for the module's first statements, too, and these may be slow on a busy machine.
     settings = {
-        "statement_timeout": "50ms",
-        "idle_in_transaction_session_timeout": "50ms",
+        "statement_timeout": "1s",
+        "transaction_timeout": "1s",
         "DateStyle": "German",
         "standard_conforming_strings": "off",
         "default_transaction_read_only": "on",
         "client_encoding": "LATIN1",
         "extra_float_digits": "-5",
     }
-    with schema_target.admin() as connection:
-        for name, value in settings.items():
-            connection.execute(
-                sql.SQL("ALTER ROLE webui IN DATABASE {} SET {} = {}").format(
-                    sql.Identifier(schema_target.login_db), sql.Identifier(name), sql.Literal(value)
-                )
-            )
-    large_source.add_user("born", date_of_birth="2001-02-03")
-    assert migrate(large_source, schema_target).get("changed")
+    set_for_role(schema_target, settings)
+    source.add_user("born", date_of_birth="2001-02-03")
+    result = migrate(source, schema_target)
+    assert result.get("changed"), result
     with schema_target.admin() as connection:
         assert connection.execute("SELECT date_of_birth::text FROM \"user\" WHERE id = 'born'").fetchone() == ("2001-02-03",)
 
@@ -376,27 +395,35 @@ def test_a_source_in_use_is_refused_but_may_be_rehearsed(migrate, source, schema
 # What can happen on the way
 
 
-def run_until_loading(run_module, source, target):
-    """A module process that has begun to load."""
-    started = run_module.start("webui_pg_migrate", {"path": str(source.path), **target.options})
+def wait_for_session(target, state: str) -> int:
+    """Wait until a session of the module is in this state, and tell its process on the server."""
+    query = f"SELECT pid FROM pg_stat_activity WHERE datname = %s AND application_name = 'openwebui.postgres' AND {state}"
     deadline = time.monotonic() + CLOSE_BY
     with target.admin(autocommit=True) as connection:
         while time.monotonic() < deadline:
-            loading = connection.execute(
-                "SELECT pid FROM pg_stat_activity WHERE datname = %s AND query LIKE 'COPY%%FROM STDIN' AND state = 'active'",
-                (target.login_db,),
-            ).fetchone()
-            if loading:
-                return started, loading[0]
-            time.sleep(0.002)
-    raise AssertionError("the load was never seen")
+            session = connection.execute(query, (target.login_db,)).fetchone()
+            if session:
+                return session[0]
+            time.sleep(0.01)
+    raise AssertionError(f"there was no session with {state}")
+
+
+@contextmanager
+def held_while_loading(run_module, source, target):
+    """A module process in the middle of its load, and its session on the server. It goes on when the block ends."""
+    with target.connect() as connection:
+        connection.execute(GATE)
+    with closing(target.admin(autocommit=True)) as gate:
+        gate.execute("SELECT pg_advisory_lock(1)")
+        process = run_module.start("webui_pg_migrate", {"path": str(source.path), **target.options})
+        yield process, wait_for_session(target, "query LIKE 'COPY%%FROM STDIN' AND wait_event_type = 'Lock'")
 
 
 def test_killed_while_loading(run_module, migrate, large_source, any_schema_target):
     before = contents(any_schema_target)
-    process, _backend = run_until_loading(run_module, large_source, any_schema_target)
-    process.process.send_signal(signal.SIGKILL)
-    process.process.wait()
+    with held_while_loading(run_module, large_source, any_schema_target) as (process, _session):
+        process.process.send_signal(signal.SIGKILL)
+        process.process.wait()
     settle(any_schema_target)
     assert contents(any_schema_target) == before
     assert migrate(large_source, any_schema_target).get("changed")
@@ -416,10 +443,10 @@ def settle(target) -> None:
 
 def test_the_connection_is_cut(run_module, migrate, large_source, schema_target):
     before = contents(schema_target)
-    process, backend = run_until_loading(run_module, large_source, schema_target)
-    with schema_target.admin() as connection:
-        connection.execute("SELECT pg_terminate_backend(%s)", (backend,))
-    result = process.result()
+    with held_while_loading(run_module, large_source, schema_target) as (process, session):
+        with schema_target.admin() as connection:
+            connection.execute("SELECT pg_terminate_backend(%s)", (session,))
+        result = process.result()
     assert kinds(result) <= {"connection", "server"}
     assert "loading" in result["msg"]
     assert contents(schema_target) == before
@@ -428,9 +455,10 @@ def test_the_connection_is_cut(run_module, migrate, large_source, schema_target)
 
 def test_the_server_is_stopped_at_once(run_module, migrate, large_source, pg18, schema_target):
     before = contents(schema_target)
-    process, _backend = run_until_loading(run_module, large_source, schema_target)
-    pg18.stop_immediate()
-    assert kinds(process.result()) <= {"connection", "server"}
+    with held_while_loading(run_module, large_source, schema_target) as (process, _session):
+        pg18.stop_immediate()
+        result = process.result()
+    assert kinds(result) <= {"connection", "server"}
     pg18.start()
     assert contents(schema_target) == before
     assert migrate(large_source, schema_target).get("changed")
@@ -438,25 +466,42 @@ def test_the_server_is_stopped_at_once(run_module, migrate, large_source, pg18, 
 
 def test_the_source_is_written_to_meanwhile(run_module, large_source, schema_target):
     before = contents(schema_target)
-    process, _backend = run_until_loading(run_module, large_source, schema_target)
-    os.utime(large_source.path)
+    with held_while_loading(run_module, large_source, schema_target) as (process, _session):
+        os.utime(large_source.path)
     assert kinds(process.result()) == {"in_use"}
     assert contents(schema_target) == before
 
 
-def test_two_at_once(run_module, large_source, schema_target):
-    first, _backend = run_until_loading(run_module, large_source, schema_target)
-    second = run_module("webui_pg_migrate", {"path": str(large_source.path), **schema_target.options})
-    assert kinds(second) == {"busy"}
+def test_two_at_once(run_module, migrate, large_source, schema_target):
+    with held_while_loading(run_module, large_source, schema_target) as (first, _session):
+        assert kinds(migrate(large_source, schema_target)) == {"busy"}
     assert first.result()["changed"]
 
 
-def test_a_table_that_someone_holds_is_waited_for_and_then_loaded(migrate, source, schema_target):
-    holder = schema_target.connect()
-    holder.execute("LOCK TABLE chat IN ACCESS SHARE MODE")
-    threading.Timer(2, holder.rollback).start()
-    assert migrate(source, schema_target).get("changed")
-    holder.close()
+@contextmanager
+def waiting_for_a_table(run_module, source, target):
+    """A module process that waits for a table which somebody holds until the block ends."""
+    with closing(target.admin()) as holder:
+        holder.execute("LOCK TABLE chat IN ACCESS SHARE MODE")
+        process = run_module.start("webui_pg_migrate", {"path": str(source.path), **target.options})
+        wait_for_session(target, "query LIKE 'LOCK TABLE%%' AND wait_event_type = 'Lock'")
+        yield process
+
+
+def test_a_table_that_someone_holds_is_waited_for_and_then_loaded(run_module, source, schema_target):
+    with waiting_for_a_table(run_module, source, schema_target) as process:
+        assert process.process.poll() is None
+    assert process.result().get("changed")
+
+
+def test_the_module_may_take_longer_than_the_role_may_be_idle(run_module, source, schema_target):
+    set_for_role(schema_target, {"idle_in_transaction_session_timeout": "1s"})
+    with waiting_for_a_table(run_module, source, schema_target) as process:
+        process.process.send_signal(signal.SIGSTOP)
+    wait_for_session(schema_target, "state = 'idle in transaction' AND state_change < now() - interval '2 s'")
+    process.process.send_signal(signal.SIGCONT)
+    result = process.result()
+    assert result.get("changed"), result
 
 
 def test_a_trigger_that_changes_rows_is_caught_by_the_proof(migrate, source, schema_target):
