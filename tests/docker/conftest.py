@@ -7,7 +7,7 @@ docker    the engine: run(), exec(), inspect(), compose(), wait_healthy(), … a
 image     image("open-webui") and image("postgres", 18): what the images are called here
 scratch   names, ports and folders for one test file; everything made under those names is removed after it
 
-filled    the data folder of an Open WebUI that was used for a while, with its world.json beside it
+filled    the data folder of an Open WebUI that was used for a while, with its world.json beside it; made once for all runs of a day
 use       use(folder): a copy of that data folder, for one Open WebUI of a test
 
 DOCKER_HOST and DOCKER_CONFIG are in the environment meanwhile, so that playbooks find engine and Compose plugin.
@@ -20,14 +20,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from lab import engine, images
+from lab import engine, images, webui_fill
+from lab import filled as lab_filled
 from lab.containers import Docker, Scratch
 from lab.webui_container import DATA_INSIDE, WebUIContainer
-from lab.webui_fill import World, fill
+from lab.webui_fill import World
 from lab.webui_snapshot import snapshot
 
-# Open WebUI on SQLite locks up now and then, which is why this collection exists: a request is never answered.
-FILL_ATTEMPTS = 3
 # Hard to quote, as users' keys are.
 SECRET_KEY = "k3y $HOME 'q' \"d\" #=%\\ e"
 
@@ -58,34 +57,30 @@ def scratch(docker: Docker, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 
 @pytest.fixture(scope="session")
-def filled(docker: Docker, image: Callable[..., str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def filled(docker: Docker, image: Callable[..., str], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The data folder of an Open WebUI that was used for a while, and its `World` beside it. For copies: see `use`."""
-    maker = Scratch(docker, tmp_path_factory.mktemp("filler"))
-    try:
-        for attempt in range(FILL_ATTEMPTS):
-            folder = tmp_path_factory.mktemp("filled")
-            try:
-                fill_folder(docker, image("open-webui"), maker, folder)
-                break
-            except TimeoutError:
-                if attempt == FILL_ATTEMPTS - 1:
-                    raise
-        yield folder
-    finally:
-        maker.clean()
+
+    def fill_folder(folder: Path) -> World:
+        maker = Scratch(docker, tmp_path_factory.mktemp("filler"))
+        try:
+            return fill_data(docker, image("open-webui"), maker, folder / "data")
+        finally:
+            maker.clean()
+
+    return lab_filled.folder("container", fill_folder, Path(__file__), Path(webui_fill.__file__), images.REQUIREMENTS)
 
 
-def fill_folder(docker: Docker, image: str, maker: Scratch, folder: Path) -> None:
-    webui = WebUIContainer(docker, maker.name(), maker.port(), folder / "data")
+def fill_data(docker: Docker, image: str, maker: Scratch, data: Path) -> World:
+    webui = WebUIContainer(docker, maker.name(), maker.port(), data)
     docker.run(
         *("--name", webui.name, "--publish", f"127.0.0.1:{webui.port}:8080", "--volume", f"{webui.data}:{DATA_INSIDE}"),
         *("--env", f"WEBUI_SECRET_KEY={SECRET_KEY}", image),
     )
     try:
-        world = fill(webui.wait_ready(), chats_each=5, turns=4)
+        world = webui_fill.fill(webui.wait_ready(), chats_each=5, turns=4)
         # Some things, such as a calendar, are made when somebody looks for the first time.
         snapshot(webui.client(), world)
-        world.save(folder / "world.json")
+        return world
     finally:
         docker.cli("stop", webui.name)
         docker.cli("rm", webui.name)
@@ -93,7 +88,7 @@ def fill_folder(docker: Docker, image: str, maker: Scratch, folder: Path) -> Non
 
 @pytest.fixture(scope="session")
 def world(filled: Path) -> World:
-    return World.load(filled / "world.json")
+    return World.load(filled / lab_filled.WORLD)
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, openwebui.postgres contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A filled Open WebUI, made once in a session and copied for each test, and plays against it.
+"""A filled Open WebUI, made once for all runs of a day and copied for each test, and plays against it.
 
 filled       the folder of an Open WebUI on SQLite, stopped: full of real data and real orphans; never started again
 server       PostgreSQL 18 for the whole session, empty
@@ -26,10 +26,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from lab import paths, postgres, webui_play
+from lab import filled as lab_filled
+from lab import images, paths, postgres, webui_fill, webui_play
 from lab.databases import DatabaseServer
 from lab.postgres import free_port
-from lab.webui_fill import World, fill
+from lab.webui_fill import World
 from lab.webui_play import Run, play
 from lab.webui_service import Client, OpenWebUI
 
@@ -119,15 +120,15 @@ def _descendants(ancestor: int) -> list[int]:
 
 
 @pytest.fixture(scope="session")
-def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("filled")
-    service = OpenWebUI.create(folder, free_port())
-    try:
-        world = fill(service.start())
-    finally:
-        service.stop()
-    world.save(folder / "world.json")
-    return folder
+def filled() -> Path:
+    def fill_folder(folder: Path) -> World:
+        service = OpenWebUI.create(folder, free_port())
+        try:
+            return webui_fill.fill(service.start())
+        finally:
+            service.stop()
+
+    return lab_filled.folder("service", fill_folder, Path(__file__), Path(webui_fill.__file__), images.REQUIREMENTS)
 
 
 @pytest.fixture(scope="session")
@@ -162,7 +163,7 @@ def site(filled: Path, server: DatabaseServer, tmp_path_factory: pytest.TempPath
             "webui_postgres_admin_password": server.cluster.password,
             "webui_instance_health_delay": 1,
         }
-        world = World.load(filled / "world.json")
+        world = World.load(filled / lab_filled.WORLD)
         found = Site(name, service, world, server, {**webui_play.host_variables(service, database), **variables})
         made.append(found)
         return found
