@@ -21,7 +21,7 @@ help: ## Show what there is to make
 setup: ## Install into .lab/ all that the tests need: tools, collections, Open WebUI, PostgreSQL
 	@$(LAB) setup
 
-test: ## Everything: set up, lint, unit, integration, e2e, docker, sanity
+test: ## Everything: set up, lint, unit, sanity, integration, e2e, docker
 	@$(LAB) test
 
 lint: ## ruff, yamllint, ansible-lint, antsibull-docs, antsibull-changelog

@@ -131,9 +131,12 @@ MMDEBSTRAP = (
     *("--variant=minbase", "--quiet"),
     *(f"--dpkgopt=path-exclude=/usr/share/{folder}/*" for folder in ("doc", "man", "locale")),
     "--dpkgopt=force-confold",
+    # What a crash leaves is thrown away anyway.
+    "--dpkgopt=force-unsafe-io",
     '--aptopt=APT::Install-Recommends "false"',
     # A mirror that stood still is good enough for tests.
     '--aptopt=Acquire::Check-Valid-Until "false"',
+    '--aptopt=Acquire::Retries "5"',
 )
 
 

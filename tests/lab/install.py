@@ -8,6 +8,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from . import debian, engine, openwebui, paths, pythons
@@ -152,19 +153,30 @@ def everything() -> None:
     """All that the tests need."""
     with only_one():
         system_packages()
-        for step in (controller(), collections(), open_webui(), source_template()):
-            run_step(step)
+        tools = [controller(), collections()]
         if paths.PYTHON39.exists() or pythons.find("3.9"):
-            run_step(target_python())
+            tools.append(target_python())
         else:
             say("no Python 3.9 on this machine: the target's floor is not tested here")
+        _side_by_side(tools, [open_webui(), source_template()])
 
 
 def for_demo() -> None:
     """What the demo and the benchmark need: nothing from the distribution, no root."""
     with only_one():
-        for step in (controller(), collections(), open_webui()):
+        _side_by_side([controller(), collections()], [open_webui()])
+
+
+def _side_by_side(*roads: list[Step]) -> None:
+    """Steps that build on each other one after the other, and beside them those that need none of them."""
+
+    def walk(steps: list[Step]) -> None:
+        for step in steps:
             run_step(step)
+
+    with ThreadPoolExecutor(len(roads)) as pool:
+        for walked in [pool.submit(walk, steps) for steps in roads]:
+            walked.result()
 
 
 def _venv(folder: Path, python: Path) -> None:
