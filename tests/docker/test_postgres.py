@@ -349,9 +349,15 @@ def test_what_stands_in_the_way_is_said_and_nothing_is_harmed(
         f"{eighteen.data}: holds a PostgreSQL 18 already, and the password of its superuser is not in {stranger.folder}/secrets/superuser",
         f"the container {seventeen.container} has 127.0.0.1 port {seventeen.port} already",
     ]
-    broken = add("broken", webui_postgres_start_timeout=20, webui_postgres_settings={"work_mem": "a lot"})
+    broken = add(
+        "broken",
+        # Whoever initdb keeps waiting has not seen the server fail yet.
+        webui_postgres_start_timeout=60,
+        webui_postgres_initdb_args="--encoding=UTF8 --no-sync",
+        webui_postgres_settings={"work_mem": "a lot"},
+    )
     breaks = [
-        f"The server in {broken.folder} did not become healthy within 20 seconds",
+        f"The server in {broken.folder} did not become healthy within 60 seconds",
         'FATAL:  invalid value for parameter "work_mem": "a lot"',
         "It has not been up before, so nothing is stored in it yet.",
     ]

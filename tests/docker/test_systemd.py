@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 from lab import webui_play
-from lab.containers import Docker, Scratch
+from lab.containers import WAIT_SECONDS, Docker, Scratch
 from lab.webui_container import WebUIContainer
 from lab.webui_fill import World
 from lab.webui_play import Run
@@ -174,7 +174,7 @@ def migrated(inventory: Path, before: object) -> Run:
     return webui_play.play(webui_play.MIGRATE, inventory, "-vvv", "--diff").succeeded()
 
 
-def wait_until(true: Callable[[], bool], seconds: float = 120) -> None:
+def wait_until(true: Callable[[], bool], seconds: float = WAIT_SECONDS) -> None:
     end = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < end

@@ -15,6 +15,7 @@ from .console import LabError, say
 from .steps import run
 
 KEYRINGS = Path("/usr/share/keyrings")
+RETRIES = "Acquire::Retries=5"
 
 
 def install(*packages: str) -> None:
@@ -27,8 +28,10 @@ def install(*packages: str) -> None:
     say(f"installing Debian packages: {words}")
     # In this runlevel nothing is started by being installed, where there is no systemd: the tests start their own servers.
     quiet = dict(os.environ, DEBIAN_FRONTEND="noninteractive", RUNLEVEL="1")
-    run("apt", "apt-get", "update", env=quiet)
-    run("apt", "apt-get", "install", "--yes", "--no-install-recommends", *packages, env=quiet)
+    # A machine that has just come up may be installing its updates.
+    apt = ("apt-get", "--option=DPkg::Lock::Timeout=300", f"--option={RETRIES}")
+    run("apt", *apt, "update", env=quiet)
+    run("apt", *apt, "install", "--yes", "--no-install-recommends", *packages, env=quiet)
 
 
 def source(suite: str) -> str:
@@ -54,6 +57,7 @@ def download(package: str, suite: str, folder: Path) -> None:
             "Acquire::Languages=none",
             # A mirror that stood still is good enough for tests.
             "Acquire::Check-Valid-Until=false",
+            RETRIES,
         ]
         apt = ["apt-get", *(f"--option={option}" for option in options)]
         run("apt", *apt, "update")

@@ -316,9 +316,10 @@ def _default_host() -> str:
 
 
 def _answers(host: str) -> bool:
-    connection = http.client.HTTPConnection("localhost", timeout=5)
+    # A socket without an engine says so at once; one that is busy must not be taken for it.
+    connection = http.client.HTTPConnection("localhost")
     connection.sock = socket.socket(socket.AF_UNIX)
-    connection.sock.settimeout(5)
+    connection.sock.settimeout(60)
     try:
         connection.sock.connect(host.removeprefix("unix://"))
         connection.request("GET", "/_ping")

@@ -22,6 +22,9 @@ from typing import Any
 from . import paths
 from .webui_service import ApiError, Client
 
+# For a model that answers at once.
+ANSWER_SECONDS = 120
+
 # What breaks migrations that quote, split, escape, normalise or interpret: see "Values" in the documentation.
 TEXTS = [
     "Family 👩‍👩‍👧‍👦, flag 🏳️‍🌈, thumb 👍🏽, and a lone variation selector ❤️",
@@ -410,7 +413,8 @@ class _Filler:
             "user_message": question,
         }
         chat_id = me.post("/api/chat/completions", form)["chat_id"]
-        for _attempt in range(200):
+        end = time.monotonic() + ANSWER_SECONDS
+        while time.monotonic() < end:
             answer = me.get(f"/api/v1/chats/{chat_id}")["chat"]["history"]["messages"].get(reply, {})
             if answer.get("done"):
                 return chat_id

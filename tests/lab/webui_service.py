@@ -27,7 +27,7 @@ from typing import Any
 
 from . import paths
 
-START_SECONDS = 120
+START_SECONDS = 400
 
 # One header for all commands. `set -a` exports what is read.
 _HEADER = """\
@@ -58,8 +58,13 @@ cd "$DATA_DIR"
 setsid "$venv/bin/open-webui" serve --host 127.0.0.1 --port {port} >>"$folder/webui.log" 2>&1 </dev/null &
 echo $! >"$pid_file"
 # Whether it comes up is for the health address to say; but what cannot even be run should be said here.
-sleep 0.5
-if ! running; then tail -n 5 "$folder/webui.log" >&2; exit 1; fi
+for _ in 1 2 3 4 5 6 7 8 9 10; do
+    sleep 0.5
+    if running; then exit 0; fi
+    kill -0 $! 2>/dev/null || break
+done
+tail -n 5 "$folder/webui.log" >&2
+exit 1
 """,
     ),
     "stop": (
