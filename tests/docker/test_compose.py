@@ -139,6 +139,13 @@ def test_a_second_run_changes_nothing(webui: WebUIContainer, inventory: Path, mi
     assert (webui.id, webui.started_at) == there
 
 
+def test_a_setting_that_has_changed_takes_effect(webui: WebUIContainer, inventory: Path, migrated: Run) -> None:
+    there = webui.id
+    webui_play.play(webui_play.MIGRATE, inventory, "-e", "webui_database_pool_size=7").succeeded()
+    assert webui.id != there
+    assert webui.environment["DATABASE_POOL_SIZE"] == "7"
+
+
 def test_one_that_compose_makes_anew_is_on_postgresql_too(
     docker: Docker, project: Path, webui: WebUIContainer, world: World, before: tuple[Snapshot, dict[str, Any]], migrated: Run
 ) -> None:

@@ -215,6 +215,13 @@ def test_a_second_run_changes_nothing(host: Host, inventory: Path, migrated: Run
     assert host.shows("MainPID") == there
 
 
+def test_a_setting_that_has_changed_takes_effect(host: Host, inventory: Path, migrated: Run) -> None:
+    there = host.shows("MainPID")
+    webui_play.play(webui_play.MIGRATE, inventory, "-e", "webui_database_pool_size=7").succeeded()
+    assert host.shows("MainPID") != there
+    assert host.environment["DATABASE_POOL_SIZE"] == "7"
+
+
 def test_a_restart_by_hand_leaves_it_there(host: Host, migrated: Run) -> None:
     host.run("systemctl", "restart", "open-webui")
     host.webui.wait_ready()
