@@ -19,8 +19,6 @@ from .processes import call, stop_with_parent
 Check = Callable[[], int]
 
 BIN = paths.VENV / "bin"
-# Servers and services of their own for each process, and the steps of one file stay together.
-TWO_AT_A_TIME = ("-n", "2", "--dist", "loadfile")
 
 
 def _environment(collections: Path = paths.COLLECTIONS) -> dict[str, str]:
@@ -32,6 +30,11 @@ def _environment(collections: Path = paths.COLLECTIONS) -> dict[str, str]:
         "XDG_CACHE_HOME": str(paths.CACHE),
         "NO_COLOR": "1",
     }
+
+
+def _side_by_side(processes: int) -> tuple[str, ...]:
+    """Servers and services of their own for each process, and the steps of one file stay together."""
+    return ("-n", str(processes), "--dist", "loadfile")
 
 
 def setup() -> int:
@@ -73,18 +76,20 @@ def _unit_on_target_python() -> int:
 
 
 def integration() -> int:
-    return _pytest("tests/integration", *TWO_AT_A_TIME)
+    return _pytest("tests/integration", *_side_by_side(2))
 
 
 def e2e() -> int:
-    return _pytest("tests/e2e", *TWO_AT_A_TIME)
+    return _pytest("tests/e2e", *_side_by_side(2))
 
 
 def docker() -> int:
     install.for_docker()
     with engine.session() as found:
         images.build(found)
-        return max(_pytest(*files, *TWO_AT_A_TIME, "--no-loadscope-reorder") for files in _docker_files())
+        first, rest = _docker_files()
+        # Each of the first three has long waits.
+        return max(_pytest(*first, *_side_by_side(3)), _pytest(*rest, *_side_by_side(2), "--no-loadscope-reorder"))
 
 
 def _docker_files() -> tuple[list[str], list[str]]:
