@@ -41,7 +41,7 @@ SAVED_IMAGES = HOME / "images.tar"
 _STATE = HOME / "engine.json"
 
 # A socket's path ends at 108 bytes and a bridge's name at 15, and the checkout may be anywhere.
-_MARK = hashlib.sha256(str(paths.ROOT).encode()).hexdigest()[:8]
+_MARK = hashlib.sha256(str(paths.LAB).encode()).hexdigest()[:8]
 _RUN = Path("/run") / f"openwebui-lab-{_MARK}"
 _SOCKET = _RUN / "docker.sock"
 _BRIDGE = f"owlab{_MARK}"

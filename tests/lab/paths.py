@@ -8,7 +8,8 @@ from __future__ import annotations
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-LAB = ROOT / ".lab"
+# May be a link, so that several worktrees of one clone share what is installed.
+LAB = (ROOT / ".lab").resolve()
 COLLECTIONS = ROOT / ".collections"
 
 # The controller: ansible-core, the linters and pytest.

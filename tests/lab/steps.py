@@ -29,8 +29,8 @@ class Step(NamedTuple):
 
 def run_step(step: Step) -> None:
     stamp = paths.STAMPS / step.name
-    # Virtual environments hold absolute paths, so a moved checkout is another input.
-    digest = hashlib.sha256(f"{paths.ROOT}\n{step.inputs()}".encode()).hexdigest()
+    # Virtual environments hold absolute paths, so a moved folder is another input.
+    digest = hashlib.sha256(f"{paths.LAB}\n{step.inputs()}".encode()).hexdigest()
     if step.product.exists() and stamp.is_file() and stamp.read_text() == digest:
         return
     say(f"{step.title} …")
