@@ -119,11 +119,19 @@ def test_every_entry_point_is_a_file_and_has_a_row_in_the_readme(role: str) -> N
     assert sorted(entries - rows if len(entries) > 1 else ()) == []
 
 
+def unknown_tests_in(text: str) -> list[str]:
+    """Test files and test functions that there are none of. One that ends in an underscore stands for all that begin with it."""
+    files = {path.name: path for path in (ROOT / "tests").rglob("test_*.py")}
+    names = {name for path in files.values() for name in re.findall(r"def (test_\w+)", path.read_text(encoding="utf-8"))} | set(files)
+    named = set(re.findall(r"(?<!\w)test_\w+(?:\.py)?", text))
+    return sorted(name for name in named if name not in names and not (name[-1] == "_" and any(known.startswith(name) for known in names)))
+
+
 @every_page
 def test_every_test_that_a_page_names_is_there(page: Path) -> None:
-    """In the form tests/unit/test_file.py or, where the page says whose it is, test_file.py alone; and test_function."""
-    text = page.read_text(encoding="utf-8")
-    files = {path.name: path for path in (ROOT / "tests").rglob("test_*.py")}
-    functions = {name for path in files.values() for name in re.findall(r"def (test_\w+)", path.read_text(encoding="utf-8"))}
-    named = set(re.findall(r"(?<!\w)test_\w+(?:\.py)?", text))
-    assert sorted(name for name in named if name not in files and name not in functions) == []
+    assert unknown_tests_in(page.read_text(encoding="utf-8")) == []
+
+
+def test_a_test_that_there_is_none_of_is_noticed() -> None:
+    text = "`test__values.py`, `test__no_values.py`, `test_1_…`, `test_999_…`, `test_links_lead_somewhere`, `test_that_nobody_wrote`"
+    assert unknown_tests_in(text) == ["test_999_", "test__no_values.py", "test_that_nobody_wrote"]

@@ -88,3 +88,7 @@ def test_every_guide_is_linked_from_the_readme() -> None:
 def test_every_role_is_linked_from_the_readme() -> None:
     listed = set(links((ROOT / "README.md").read_text(encoding="utf-8")))
     assert [path for path in ROOT.glob("roles/*/README.md") if str(path.relative_to(ROOT)) not in listed] == []
+
+
+def test_the_readme_can_be_read_in_one_go() -> None:
+    assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 220
