@@ -5,43 +5,17 @@
 
 from __future__ import annotations
 
-import collections
 import re
 from pathlib import Path
 
 import pytest
+from lab.guides import anchors, links
 
 ROOT = Path(__file__).resolve().parents[3]
 GUIDES = sorted((ROOT / "docs").glob("*.md"))
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *GUIDES, *sorted(ROOT.glob("roles/*/README.md"))]
 
-FENCE = re.compile(r"^(```|~~~).*?^\1\s*?$", re.MULTILINE | re.DOTALL)
-CODE = re.compile(r"`[^`\n]+`")
-LINK = re.compile(r"\[(?:[^\[\]]|\[[^\[\]]*\])*\]\(\s*<?([^()<>\s]+)>?(?:\s+\"[^\"]*\")?\s*\)")
-HEADING = re.compile(r"^#{1,6} +(.+?)(?: +#+)?\s*$", re.MULTILINE)
-
 every_page = pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
-
-
-def prose(text: str) -> str:
-    """The text without its examples, in which there are neither links nor headings."""
-    return FENCE.sub("", text)
-
-
-def links(text: str) -> list[str]:
-    return LINK.findall(CODE.sub("code", prose(text)))
-
-
-def anchors(text: str) -> set[str]:
-    """What GitHub calls the headings of a page."""
-    seen: collections.Counter[str] = collections.Counter()
-    found = set()
-    for heading in HEADING.findall(prose(text)):
-        words = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading).replace("`", "").lower()
-        name = re.sub(r"[^\w\- ]", "", words).replace(" ", "-")
-        found.add(f"{name}-{seen[name]}" if seen[name] else name)
-        seen[name] += 1
-    return found
 
 
 def leads_somewhere(page: Path, text: str, link: str) -> bool:
@@ -77,7 +51,7 @@ def test_links_in_code_are_none() -> None:
 
 def test_headings_are_called_as_on_github() -> None:
     text = "# A `webui.db`, older than the image\n## RDS, Cloud SQL: a server\n## Twice\n### Twice\n"
-    assert anchors(text) == {"a-webuidb-older-than-the-image", "rds-cloud-sql-a-server", "twice", "twice-1"}
+    assert anchors(text) == ["a-webuidb-older-than-the-image", "rds-cloud-sql-a-server", "twice", "twice-1"]
 
 
 def test_every_guide_is_linked_from_the_readme() -> None:
