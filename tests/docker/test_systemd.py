@@ -155,7 +155,6 @@ def variables(host: Host, postgres: str) -> dict[str, Any]:
         "webui_database_password": PASSWORDS["chat"],
         "webui_postgres_admin_user": "postgres",
         "webui_postgres_admin_password": PASSWORDS["postgres"],
-        "webui_instance_health_delay": 1,
     }
 
 
