@@ -8,12 +8,15 @@ That one has all the other tests. The releases move the same Open WebUI, one aft
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 from lab import releases, webui_play
+from lab.postgres import free_port
 from lab.releases import Release
 from lab.webui_play import Run
+from lab.webui_service import OpenWebUI
 
 from .conftest import Site, SiteMaker
 
@@ -86,3 +89,15 @@ def test_nothing_is_deprecated_and_nothing_warned_of(walk: Walk) -> None:
     """Neither of our own making nor of the collections we use: what is deprecated in one release fails in the next."""
     found = [line for run in walk.runs for line in run.output.splitlines() if "WARNING]" in line or "[ERROR]" in line]
     assert found == []
+
+
+@pytest.mark.parametrize("release", releases.installed(), ids=lambda release: release.series)
+def test_what_stands_in_the_way_is_told_in_the_same_words(release: Release, tmp_path: Path) -> None:
+    """What a rescue learns of a failure is not the same in every release."""
+    service = OpenWebUI.create(tmp_path / "service", free_port())
+    service.database.write_bytes(b"notes, not a database")
+    inventory = webui_play.write_inventory(tmp_path / "inventory.json", {"host": webui_play.host_variables(service, {})})
+
+    run = webui_play.play(webui_play.AUDIT, inventory, ansible_playbook=release.ansible_playbook).succeeded()
+
+    assert run.said[:2] == ["NOT READY:", f"  {service.database}: is not a SQLite database"]
