@@ -20,9 +20,10 @@ from typing import Any
 import psycopg
 import pytest
 import yaml
-from lab import paths
+from lab import paths, releases
 from lab.containers import Docker, Scratch
-from lab.webui_play import Run, environment, play, write_inventory
+from lab.releases import Release
+from lab.webui_play import ANSIBLE_PLAYBOOK, Run, environment, play, write_inventory
 
 # All that a shell, YAML, SQL and Compose could stumble over.
 CHOSEN = "p@ss/w:rd %41#?'\"\\ $HOME ~`"
@@ -121,13 +122,14 @@ class Hosts:
         for more in variables:
             self.all[name].update(more)
 
-    def play(self, names: list[str], *arguments: str) -> Run:
+    def play(self, names: list[str], *arguments: str, ansible_playbook: Path = ANSIBLE_PLAYBOOK) -> Run:
         inventory = write_inventory(self._folder / "inventory.json", self.all)
         return play(
             str(self._playbook),
             inventory,
             *("--limit", ",".join(names), *arguments),
             env=environment(ANSIBLE_NOCOLOR="1", ANSIBLE_PIPELINING="1", ANSIBLE_FORKS="12"),
+            ansible_playbook=ansible_playbook,
         )
 
 
@@ -258,6 +260,16 @@ def test_a_second_run_changes_nothing(first_run: Run, hosts: Hosts, eighteen: Se
     started = eighteen.docker.inspect(eighteen.container)["State"]["StartedAt"]
     again = hosts.play(FIRST).succeeded()
     assert again.changed == 0, again.end
+    assert eighteen.docker.inspect(eighteen.container)["State"]["StartedAt"] == started
+
+
+@pytest.mark.parametrize("release", releases.installed(), ids=lambda release: release.series)
+def test_every_release_of_ansible_works_on_the_same_hosts(first_run: Run, hosts: Hosts, eighteen: Server, release: Release) -> None:
+    """One that delegates nothing and one that delegates to it. A release that takes `omit` for a host's name does not reach it."""
+    started = eighteen.docker.inspect(eighteen.container)["State"]["StartedAt"]
+    run = hosts.play(["eighteen", "third"], ansible_playbook=release.ansible_playbook).succeeded()
+    assert run.said == ["ready=True", "ready=True"]
+    assert run.changed == 0, run.end
     assert eighteen.docker.inspect(eighteen.container)["State"]["StartedAt"] == started
 
 

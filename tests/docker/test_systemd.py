@@ -155,7 +155,6 @@ def variables(host: Host, postgres: str) -> dict[str, Any]:
         "webui_database_password": PASSWORDS["chat"],
         "webui_postgres_admin_user": "postgres",
         "webui_postgres_admin_password": PASSWORDS["postgres"],
-        "webui_instance_health_delay": 1,
     }
 
 
@@ -188,6 +187,7 @@ def test_what_is_missing_is_said_before_anything_is_stopped(host: Host, variable
     pythons = {"empty": "/opt/empty/bin/python", "driverless": "/opt/driverless/bin/python"}
     hosts = {name: {**variables, "webui_instance_systemd_python": python} for name, python in pythons.items()}
     run = webui_play.play(webui_play.AUDIT, webui_play.write_inventory(scratch.folder("missing") / "hosts.json", hosts))
+    assert run.said.count("NOT READY:") == len(hosts)
     assert "/opt/empty/bin/python, which webui_instance_systemd_python names, has no Open WebUI" in run.output
     assert "/opt/driverless/bin/python has no psycopg2" in run.output
 

@@ -161,7 +161,6 @@ def site(filled: Path, server: DatabaseServer, tmp_path_factory: pytest.TempPath
             "webui_database_password": HOSTILE_PASSWORD,
             "webui_postgres_admin_user": server.cluster.superuser,
             "webui_postgres_admin_password": server.cluster.password,
-            "webui_instance_health_delay": 1,
         }
         world = World.load(filled / lab_filled.WORLD)
         found = Site(name, service, world, server, {**webui_play.host_variables(service, database), **variables})

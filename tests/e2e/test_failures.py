@@ -88,5 +88,6 @@ def test_an_audit_of_what_is_no_database_says_so(site: SiteMaker) -> None:
 
     run = place.play(webui_play.AUDIT).succeeded()
 
-    assert "NOT READY" in run.output
+    assert "NOT READY:" in run.said
+    assert "READY to be moved." not in run.said
     assert "is not a SQLite database" in run.output

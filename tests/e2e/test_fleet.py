@@ -46,7 +46,7 @@ def _environment(installed: Path) -> dict[str, str]:
 def test_the_archive_holds_nothing_that_users_do_not_need(installed: Path) -> None:
     found = {path.name for path in (installed / "ansible_collections/openwebui/postgres").iterdir()}
     assert {"plugins", "roles", "playbooks", "README.md", "MANIFEST.json"} <= found
-    assert not found & {".lab", ".collections", ".git", ".ci"}
+    assert not found & {".lab", ".collections", ".git", ".github", ".ci"}
 
 
 def test_one_host_fails_and_the_other_completes(site: SiteMaker, installed: Path) -> None:

@@ -47,7 +47,8 @@ def test_an_audit_changes_nothing_and_says_what_is_there(road: Site) -> None:
     pid, content = road.service.pid, road.fingerprint()
     run = road.play(webui_play.AUDIT).succeeded()
     assert run.changed == 0
-    assert "chat_file" in run.output
+    assert "READY to be moved." in run.said
+    assert [line for line in run.said if line.startswith("Orphaned: ") and " rows of chat_file " in line], run.end
     assert (road.service.pid, road.fingerprint()) == (pid, content)
 
 
@@ -141,7 +142,9 @@ def test_a_setting_that_has_changed_takes_effect(road: Site, migrated: Run) -> N
 
 
 def test_an_audit_afterwards_works(road: Site, migrated: Run) -> None:
-    assert road.play(webui_play.AUDIT).succeeded().changed == 0
+    run = road.play(webui_play.AUDIT).succeeded()
+    assert run.changed == 0
+    assert "ON POSTGRESQL already. There is nothing to move." in run.said
 
 
 def test_a_browser_shows_the_old_chat(road: Site, migrated: Run, chromium: str, tmp_path: Path) -> None:
@@ -164,3 +167,12 @@ def test_a_browser_shows_the_old_chat(road: Site, migrated: Run, chromium: str, 
         # In the list of chats, which may come after the chat.
         page.wait_for_function("title => document.documentElement.outerHTML.includes(title)", arg=BROWSER_TITLE)
         browser.close()
+
+
+def test_the_way_back_ends_where_it_began(road: Site, before: Snapshot, migrated: Run) -> None:
+    """What was written since stays behind, so what users see is what they saw before the move."""
+    run = road.play(webui_play.ROLLBACK).succeeded()
+    assert f"Open WebUI runs on SQLite again: {road.service.database}." in run.said
+    assert not road.database_url()
+    assert road.orphans()
+    assert differences(before, snapshot(road.service.client(), road.world)) == []

@@ -112,7 +112,7 @@ def test_tells_of_several_hosts_at_once_and_leaves_nothing_behind(play, webui_db
 def test_is_quiet_when_told_so(play):
     output = play(["alpha"], progress=False)
     assert "[alpha] " not in output.replace("changed: [alpha]", "")
-    assert "changed=1" in output
+    assert re.search(r"^alpha +: ok=1 +changed=1 ", output, re.M), output
 
 
 def test_a_rehearsal_shows_progress_and_changes_nothing(play, webui_db, tmp_path):

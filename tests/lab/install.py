@@ -11,13 +11,12 @@ import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from . import debian, engine, openwebui, paths, pythons
+from . import debian, engine, openwebui, paths, pythons, releases
 from .console import say
 from .postgres import debian_bin
 from .steps import Step, only_one, run, run_step
 
 HERE = Path(__file__).resolve().parent
-CONTROLLER_REQUIREMENTS = HERE / "requirements.txt"
 TARGET_REQUIREMENTS = HERE / "requirements-3.9.txt"
 OPEN_WEBUI_REQUIREMENTS = HERE / f"open-webui-{paths.OPEN_WEBUI_VERSION}.txt"
 
@@ -33,7 +32,7 @@ def controller() -> Step:
     return Step(
         name="controller",
         title="controller: ansible-core, pytest and the linters",
-        inputs=CONTROLLER_REQUIREMENTS.read_text,
+        inputs=releases.CONTROLLER_REQUIREMENTS.read_text,
         product=paths.PYTHON,
         build=_build_controller,
     )
@@ -41,7 +40,7 @@ def controller() -> Step:
 
 def _build_controller() -> None:
     _venv(paths.VENV, pythons.require("The controller", "3.11", "3.12"))
-    run("controller", paths.PYTHON, "-m", "pip", "install", "-r", CONTROLLER_REQUIREMENTS)
+    run("controller", paths.PYTHON, "-m", "pip", "install", "-r", releases.CONTROLLER_REQUIREMENTS)
     paths.MODULE_PATH.mkdir(parents=True, exist_ok=True)
     link = paths.MODULE_PATH / "ansible"
     link.unlink(missing_ok=True)
@@ -158,7 +157,7 @@ def everything() -> None:
             tools.append(target_python())
         else:
             say("no Python 3.9 on this machine: the target's floor is not tested here")
-        _side_by_side(tools, [open_webui(), source_template()])
+        _side_by_side([*tools, *releases.steps()], [open_webui(), source_template()])
 
 
 def for_demo() -> None:

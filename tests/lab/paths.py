@@ -16,6 +16,9 @@ COLLECTIONS = ROOT / ".collections"
 VENV = LAB / "venv"
 PYTHON = VENV / "bin" / "python"
 
+# One environment for each further release of ansible-core that is promised.
+RELEASES = LAB / "ansible-core"
+
 # The oldest Python a target may have, with the psycopg that goes with it. Only where a Python 3.9 was found.
 VENV39 = LAB / "python39"
 PYTHON39 = VENV39 / "bin" / "python"

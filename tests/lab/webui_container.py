@@ -77,5 +77,4 @@ def host_variables(docker: Docker, folder: Path, postgres_image: str, postgres_p
         "webui_postgres_dir": str(folder / "postgres"),
         "webui_postgres_image": postgres_image,
         "webui_database_port": postgres_port,
-        "webui_instance_health_delay": 1,
     }

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -68,6 +69,15 @@ class Run:
         return sum(int(word.partition("=")[2]) for word in recap.split() if word.startswith("changed="))
 
     @property
+    def said(self) -> list[str]:
+        """The lines of reports, whole: debug and fail print each as a text of its own. A part of a line says little: NOT READY."""
+        texts = []
+        for line in self.output.splitlines():
+            with contextlib.suppress(ValueError):
+                texts.append(json.loads(line.strip().removesuffix(",")))
+        return [text for text in texts if isinstance(text, str)]
+
+    @property
     def end(self) -> str:
         """The last lines, which say what failed and why; for messages of assertions."""
         return "\n".join(self.output.splitlines()[-40:])
@@ -82,10 +92,12 @@ class Run:
         return self
 
 
-def play(playbook: str, inventory: Path, *arguments: str, env: dict[str, str] | None = None) -> Run:
+def play(
+    playbook: str, inventory: Path, *arguments: str, env: dict[str, str] | None = None, ansible_playbook: Path = ANSIBLE_PLAYBOOK
+) -> Run:
     """Run a playbook from the checkout to its end."""
     answer = subprocess.run(
-        [ANSIBLE_PLAYBOOK, playbook, "-i", inventory, *arguments],
+        [ansible_playbook, playbook, "-i", inventory, *arguments],
         cwd=paths.ROOT,
         env=env or environment(ANSIBLE_NOCOLOR="1"),
         stdout=subprocess.PIPE,

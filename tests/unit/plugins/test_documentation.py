@@ -52,8 +52,11 @@ def documented(module: ModuleType) -> dict[str, Any]:
     shared = {}
     for fragment in fragments:
         shared.update(yaml.safe_load(FRAGMENTS[fragment].ModuleDocFragment.DOCUMENTATION)["options"])
-    assert not set(shared) & set(documentation["options"])
-    return {**documentation["options"], **shared}
+    own = documentation["options"]
+    # A module may need what others can do without, or the other way round. That is all it may say otherwise.
+    for name in set(shared) & set(own):
+        assert {**essence(shared[name]), "required": None} == {**essence(own[name]), "required": None}
+    return {**shared, **own}
 
 
 def essence(option: dict[str, Any]) -> dict[str, Any]:

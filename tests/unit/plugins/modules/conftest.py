@@ -13,6 +13,7 @@ from typing import Callable
 
 import pytest
 from ansible.module_utils import basic
+from ansible.module_utils.common.parameters import PASS_VARS
 
 
 @pytest.fixture
@@ -21,6 +22,9 @@ def call_module(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[s
 
     def call(main: Callable[[], None], args: dict, check: bool = False, diff: bool = False) -> dict:
         internal = {"_ansible_check_mode": check, "_ansible_diff": diff, "_ansible_remote_tmp": str(remote_tmp)}
+        # From ansible-core 2.21 on, what a module was called with is told only to those who ask.
+        if "inject_invocation" in PASS_VARS:
+            internal["_ansible_inject_invocation"] = True
         monkeypatch.setattr(basic, "_ANSIBLE_ARGS", json.dumps({"ANSIBLE_MODULE_ARGS": {**args, **internal}}).encode())
         # ansible-core asks for it from 2.19 on.
         monkeypatch.setattr(basic, "_ANSIBLE_PROFILE", "legacy", raising=False)
