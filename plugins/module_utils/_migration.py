@@ -37,6 +37,7 @@ from ansible_collections.openwebui.postgres.plugins.module_utils._progress impor
 from ansible_collections.openwebui.postgres.plugins.module_utils._quarantine import Quarantine
 from ansible_collections.openwebui.postgres.plugins.module_utils._scan import Repairs, RowReader, TablePlan, scan
 from ansible_collections.openwebui.postgres.plugins.module_utils._sqlite import Source, holders, look, open_source
+from ansible_collections.openwebui.postgres.plugins.module_utils._values import comparable
 
 if PSYCOPG_IMPORT_ERROR is None:
     import psycopg
@@ -59,6 +60,7 @@ class Request(NamedTuple):
     :ivar connection: the connection options of the module.
     :ivar live: the source may be in use. Only where nothing is written.
     :ivar quarantine: the folder for originals of repaired values, None for no such file.
+    :ivar exclude_tables: tables of the source that stay behind.
     :ivar copy_of: the file of which the source is an upgraded copy, None where it is the original itself.
     """
 
@@ -71,6 +73,7 @@ class Request(NamedTuple):
     quarantine: str | None = None
     live: bool = False
     copy_of: str | None = None
+    exclude_tables: tuple[str, ...] = ()
 
     @property
     def original(self) -> str:
@@ -240,7 +243,7 @@ class _Migration:
             )
 
     def _plan(self, source: Source, lock: bool) -> Plan:
-        plan = make_plan(source, self.target, self.findings)
+        plan = make_plan(source, self.target, self.findings, self.request.exclude_tables)
         if plan is None:
             self.findings.refuse_if_any()
         if not _bookkeeping.can_be_written(self.target):
@@ -260,9 +263,16 @@ class _Migration:
 
     def _demand_free_target(self, plan: Plan) -> None:
         """Live data is never overwritten, unless the operator says so or it is our own and nobody has touched it."""
-        for table, parent in self.target.referring_from_outside(plan.names):
+        for table, parent in self.target.referring_from_outside([*plan.names, *plan.dependents]):
             self.findings.add(
-                "table", f"table {table} of the target refers to {parent} and is not Open WebUI's; move it elsewhere"
+                "table", f"table {table} of the target refers to {parent} and is not in the schema {self.target.schema}; move it elsewhere"
+            )
+        for table in self.target.holding_rows(plan.dependents):
+            self.findings.add(
+                "target_data",
+                f"table {table} of the target holds rows that refer to others, and nothing from the source takes their place; empty it, or"
+                " move it elsewhere",
+                table=table,
             )
         if self.request.replace_target:
             return
@@ -354,7 +364,7 @@ class _Migration:
         self.progress.begin("load", plan.rows, source.state.size + source.state.wal_size)
         if self.target.can_compress_with_lz4():
             connection.execute("SET LOCAL default_toast_compression = 'lz4'")
-        names = sql.SQL(", ").join(self.target.name(name) for name in plan.names)
+        names = sql.SQL(", ").join(self.target.name(name) for name in (*plan.names, *plan.dependents))
         connection.execute(sql.SQL("TRUNCATE {}").format(names))
         digests = {}
         clock = Clock()
@@ -377,12 +387,13 @@ class _Migration:
         digest = Digest()
         columns = sql.SQL(", ").join(sql.Identifier(column.name) for column in table.columns)
         statement = sql.SQL("COPY {} ({}) FROM STDIN").format(self.target.name(table.name), columns)
+        make_comparable = comparable(table.columns)
         chunk: list[bytes] = []
         flushed = rows = 0
         with self.target.connection.cursor().copy(statement) as copy:
             for fields in reader.rows():
                 line = b"\t".join(fields) + b"\n"
-                digest.add(line)
+                digest.add(make_comparable(line) if make_comparable else line)
                 chunk.append(line)
                 if digest.size - flushed >= CHUNK:
                     copy.write(b"".join(chunk))
@@ -428,9 +439,10 @@ class _Migration:
         digest = Digest()
         columns = sql.SQL(", ").join(sql.Identifier(column.name) for column in table.columns)
         statement = sql.SQL("COPY {} ({}) TO STDOUT").format(self.target.name(table.name), columns)
+        make_comparable = comparable(table.columns)
         with self.target.connection.cursor().copy(statement) as copy:
             for line in copy:
-                digest.add(line)
+                digest.add(make_comparable(bytes(line)) if make_comparable else line)
         return digest
 
     def _explain(self, source: Source, plan: Plan, table: TablePlan, error: psycopg.Error | None) -> None:

@@ -12,6 +12,7 @@ import traceback
 from contextlib import contextmanager
 from typing import Any, Iterator, NamedTuple
 
+from ansible_collections.openwebui.postgres.plugins.module_utils._other_types import Shape
 from ansible_collections.openwebui.postgres.plugins.module_utils._problems import Problem, Refused, refuse
 from ansible_collections.openwebui.postgres.plugins.module_utils._values import TargetColumn
 
@@ -80,6 +81,7 @@ class TargetTable(NamedTuple):
     """A table of the target schema.
 
     :ivar owned: whether the connected role is, or is a member of, its owner.
+    :ivar computed: further columns, which PostgreSQL generates by itself.
     """
 
     name: str
@@ -87,6 +89,7 @@ class TargetTable(NamedTuple):
     primary_key: tuple[str, ...]
     owner: str
     owned: bool
+    computed: frozenset[str] = frozenset()
 
 
 def connection_argument_spec() -> dict[str, Any]:
@@ -181,6 +184,9 @@ def _settle(connection: psycopg.Connection) -> None:
     settings = {
         "search_path": "pg_catalog",
         "DateStyle": "ISO, YMD",
+        # The proof compares what PostgreSQL prints.
+        "extra_float_digits": "1",
+        "bytea_output": "hex",
         "TimeZone": "UTC",
         "standard_conforming_strings": "on",
         "default_transaction_read_only": "off",
@@ -238,12 +244,18 @@ class Target:
     def tables(self) -> dict[str, TargetTable]:
         """The tables of the schema with their columns, by name."""
         columns: dict[str, dict[str, TargetColumn]] = {}
-        for table, name, base, modifier, not_null, has_default in self.rows(_COLUMNS, self.schema):
-            length = modifier - 4 if base == "character varying" and modifier > 0 else None
-            columns.setdefault(table, {})[name] = TargetColumn(name, base, length, not_null, has_default)
+        computed: dict[str, set[str]] = {}
+        for table, is_computed, *described in self.rows(_COLUMNS, self.schema):
+            column = _column(*described)
+            if is_computed:
+                computed.setdefault(table, set()).add(column.name)
+            else:
+                columns.setdefault(table, {})[column.name] = column
         keys = {table: tuple(names) for table, names in self.rows(_PRIMARY_KEYS, self.schema)}
         return {
-            table: TargetTable(table, columns.get(table, {}), keys.get(table, ()), owner, owned)
+            table: TargetTable(
+                table, columns.get(table, {}), keys.get(table, ()), owner, owned, frozenset(computed.get(table, ()))
+            )
             for table, owner, owned in self.rows(_TABLES, self.schema)
         }
 
@@ -273,12 +285,10 @@ class Target:
         """The columns that draw from a sequence: table, column, and the sequence's quoted, qualified name."""
         return self.rows(_SEQUENCES, self.schema)
 
-    def revision(self) -> str | None:
-        """The alembic revision of the schema; None where there is none, or more than one."""
-        rows = self.connection.execute(
-            sql.SQL("SELECT version_num FROM {}").format(self.name("alembic_version"))
-        ).fetchall()
-        return rows[0][0] if len(rows) == 1 else None
+    def revisions(self) -> list[str]:
+        """The alembic revisions that the schema is stamped with: one, if all is well."""
+        query = sql.SQL("SELECT version_num FROM {}").format(self.name("alembic_version"))
+        return sorted(version for version, in self.connection.execute(query).fetchall())
 
     def holding_rows(self, tables: list[str]) -> list[str]:
         """Which of these tables have any row."""
@@ -305,6 +315,35 @@ class Target:
         )
 
 
+# How many digits of a fraction of a second are kept, the whole modifier of such a type.
+_TIMES = frozenset(
+    {"timestamp without time zone", "timestamp with time zone", "time without time zone", "time with time zone"}
+)
+
+
+def _column(
+    name: str,
+    base: str,
+    modifier: int,
+    not_null: bool,
+    has_default: bool,
+    labels: list[str] | None,
+    element: str | None,
+    declared: str,
+) -> TargetColumn:
+    length = None
+    shape = Shape(labels=tuple(labels or ()), element=element or "")
+    if modifier >= 0 and (base in ("character varying", "character") or element == "character varying"):
+        length = modifier - 4
+    elif modifier >= 0 and base in _TIMES:
+        shape = shape._replace(precision=modifier)
+    elif modifier >= 0 and base == "numeric":
+        # Eleven bits of a signed number, from PostgreSQL 15 on; before that none was negative.
+        scale = ((modifier - 4 & 0x7FF) ^ 1024) - 1024
+        shape = shape._replace(precision=modifier - 4 >> 16 & 0xFFFF, scale=scale)
+    return TargetColumn(name, base, length, not_null, has_default, shape, declared)
+
+
 def guard(doing: str) -> Any:
     """Turn errors of PostgreSQL inside the block into a refusal in our own words."""
 
@@ -324,12 +363,34 @@ _TABLES = """
      WHERE n.nspname = %s AND c.relkind IN ('r', 'p')
      ORDER BY c.relname"""
 
+# A domain is what is behind it, with its own modifier, default and NOT NULL.
 _COLUMNS = """
-    SELECT c.relname, a.attname, format_type(a.atttypid, NULL), a.atttypmod, a.attnotnull,
-           a.atthasdef OR a.attidentity <> ''
-      FROM pg_attribute AS a JOIN pg_class AS c ON c.oid = a.attrelid JOIN pg_namespace AS n ON n.oid = c.relnamespace
-     WHERE n.nspname = %s AND c.relkind IN ('r', 'p') AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
-     ORDER BY c.relname, a.attnum"""
+    WITH RECURSIVE known AS (
+        SELECT c.relname, a.attname, a.attnum, a.attgenerated <> '' AS computed, a.atttypid AS type, a.atttypmod AS modifier,
+               a.attnotnull AS not_null, a.atthasdef OR a.attidentity <> '' AS has_default,
+               format_type(a.atttypid, a.atttypmod) AS declared
+          FROM pg_attribute AS a JOIN pg_class AS c ON c.oid = a.attrelid JOIN pg_namespace AS n ON n.oid = c.relnamespace
+         WHERE n.nspname = %s AND c.relkind IN ('r', 'p') AND a.attnum > 0 AND NOT a.attisdropped
+        UNION ALL
+        SELECT k.relname, k.attname, k.attnum, k.computed, t.typbasetype, t.typtypmod,
+               k.not_null OR t.typnotnull, k.has_default OR t.typdefault IS NOT NULL, k.declared
+          FROM known AS k JOIN pg_type AS t ON t.oid = k.type
+         WHERE t.typtype = 'd'
+    )
+    SELECT k.relname, k.computed, k.attname,
+           CASE WHEN t.typtype = 'e' THEN 'enum'
+                WHEN t.typcategory = 'A' AND t.typelem <> 0 THEN 'array'
+                WHEN t.typname = 'citext' THEN 'citext'
+                ELSE format_type(t.oid, NULL) END,
+           k.modifier, k.not_null, k.has_default,
+           (SELECT array_agg(e.enumlabel::text ORDER BY e.enumsortorder) FROM pg_enum AS e WHERE e.enumtypid = t.oid),
+           CASE WHEN t.typcategory <> 'A' OR t.typelem = 0 THEN NULL
+                WHEN i.typname = 'citext' THEN 'citext'
+                ELSE format_type(i.oid, NULL) END,
+           k.declared
+      FROM known AS k JOIN pg_type AS t ON t.oid = k.type LEFT JOIN pg_type AS i ON i.oid = t.typelem
+     WHERE t.typtype <> 'd'
+     ORDER BY k.relname, k.attnum"""
 
 _PRIMARY_KEYS = """
     SELECT c.relname, array_agg(a.attname::text ORDER BY k.position)

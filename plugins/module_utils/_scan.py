@@ -87,6 +87,9 @@ class RowReader:
         self._encoders = [encoder(column) for column in table.columns]
         names = [column.name for column in table.columns]
         self._key_positions = [names.index(name) for name in table.key]
+        # What names a row that has no key in the target. A table without a rowid has a primary key in any case.
+        self._rowid = None if table.key else source.rowid(table.name)
+        self._names_of_row = [] if table.key else [self._rowid] if self._rowid else [quote(name) for name in source.primary_key(table.name)]
 
     def rows(self) -> Iterator[list[bytes]]:
         """The fields of each row that PostgreSQL can take. What cannot be taken is in the findings."""
@@ -119,16 +122,18 @@ class RowReader:
         """The columns, and behind them: which of them are BLOBs, whether some JSON is invalid, and a rowid if needed."""
         names = [quote(column.name) for column in self.table.columns]
         blobs = [f"typeof({name}) = 'blob'" for name in names]
-        flags = f"CASE WHEN {' OR '.join(blobs)} THEN {' || '.join(f'({blob})' for blob in blobs)} END"
-        documents = [quote(column.name) for column in self.table.columns if column.type == "json"]
+        flags = f"CASE WHEN {' OR '.join(blobs)} THEN {' || '.join(f'({blob})' for blob in blobs)} END" if blobs else "NULL"
+        documents = [quote(column.name) for column in self.table.columns if column.type in ("json", "jsonb")]
         judged = [f"(typeof({name}) = 'text' AND NOT json_valid({name}))" for name in documents]
         invalid = " OR ".join(judged) if self.thorough and judged else "0"
-        rowid = [] if self.table.key else ["rowid"]
-        return f"SELECT {', '.join([*names, flags, invalid, *rowid])} FROM {quote(self.table.name)}"
+        return f"SELECT {', '.join([*names, flags, invalid, *self._names_of_row])} FROM main.{quote(self.table.name)}"
 
     def _key(self, row: tuple) -> str:
         if not self.table.key:
-            return f"rowid {row[len(self._encoders) + 2]}"
+            named = row[len(self._encoders) + 2 :]
+            if self._rowid:
+                return f"rowid {named[0]}"
+            return key_text(named) if named else "(a row without a key)"
         return key_text(tuple(row[position] for position in self._key_positions))
 
     def _carefully(self, row: tuple) -> list[bytes] | None:

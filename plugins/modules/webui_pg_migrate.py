@@ -22,6 +22,8 @@ description:
   - What Open WebUI's own start has put into the target (its default C(config)) is replaced. A target that holds anything
     else is refused, unless it holds what an earlier run loaded from the same file and nobody has touched since.
   - The tables C(alembic_version) and C(migratehistory) of the target stay as Open WebUI has made them.
+  - Columns of types that Open WebUI itself never creates, as forks and plugins do, are filled without loss or refused by name, see
+    the notes.
 options:
   path:
     description:
@@ -62,6 +64,15 @@ options:
     type: str
     choices: [refuse, replace]
     default: refuse
+  exclude_tables:
+    description:
+      - Tables of the source that are not to be moved, such as those of a plugin. Upper and lower case are the same, and the name of a
+        virtual table stands for its tables of content as well.
+      - Each is told in RV(left_out) with the number of rows that stay behind, and in a warning. In the target such a table stays as it is.
+      - A name that the source has no table of is refused, and so is a table that rows of others refer to by a foreign key.
+    type: list
+    elements: str
+    default: []
   quarantine:
     description:
       - Folder for the originals of repaired values. Without it they are found in the source only.
@@ -96,6 +107,13 @@ attributes:
     support: full
 notes:
   - Text in the C(json) columns of Open WebUI is moved to the letter. PostgreSQL's own parser accepts it or the run is refused.
+  - Besides the types of Open WebUI, columns of these can be filled, also through a domain - C(numeric), C(real), C(double precision),
+    C(smallint), C(jsonb), C(uuid), C(timestamptz), C(time), C(timetz), C(bytea), C(char), C(citext), enums, and arrays of C(text) and
+    C(varchar). A column of any other type that holds data is refused, in check mode as well.
+  - Nothing is rounded. A number with more digits than a C(numeric) or C(real) keeps, a fraction of a second beyond the type's precision
+    or blanks at the end of a C(char) are refused by name.
+  - A C(jsonb) column keeps the last of keys of the same name, which is reported as a repair, and numbers by their value.
+  - An array has to be a JSON array of texts in SQLite, as SQLAlchemy keeps it there. A moment without a zone is taken for UTC.
 extends_documentation_fragment:
   - openwebui.postgres.connection
 seealso:
@@ -210,11 +228,28 @@ repairs:
       type: str
       sample: /var/backups/open-webui/quarantine/repaired-20260102T030405.000006Z.jsonl
 left_out:
-  description: Tables and columns that did not move, and why that loses nothing. C(column) is null for a whole table.
+  description:
+    - Tables and columns that did not move, and why. Nothing is lost by it, but for O(exclude_tables).
   returned: when a migration ran or was rehearsed
   type: list
   elements: dict
-  sample: [{"table": "modelfile", "column": null, "why": "left over from an upgrade"}]
+  contains:
+    table:
+      description: The table.
+      type: str
+      sample: plugin_cache
+    column:
+      description: The column. Null for a whole table.
+      type: str
+      sample: null
+    why:
+      description: The reason in words.
+      type: str
+      sample: left out by exclude_tables
+    rows:
+      description: How many rows stay behind, of a table in O(exclude_tables). Null for all others, and where SQLite cannot tell.
+      type: int
+      sample: 12
 revision:
   description: The alembic revision of both sides.
   returned: success, with O(state=migrated)
@@ -273,6 +308,7 @@ def argument_spec() -> dict:
         "repair": {"type": "bool", "default": True},
         "invalid_utf8": {"type": "str", "choices": ["refuse", "replace"], "default": "refuse"},
         "target_data": {"type": "str", "choices": ["refuse", "replace"], "default": "refuse"},
+        "exclude_tables": {"type": "list", "elements": "str", "default": []},
         "quarantine": {"type": "path"},
         "live": {"type": "bool", "default": False},
         "progress": {"type": "bool", "default": True},
@@ -292,6 +328,7 @@ def request_from(params: dict) -> Request:
         replace_target=params["target_data"] == "replace",
         quarantine=params["quarantine"],
         live=params["live"],
+        exclude_tables=tuple(params["exclude_tables"]),
     )
 
 
