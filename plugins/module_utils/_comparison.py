@@ -21,7 +21,7 @@ from ansible_collections.openwebui.postgres.plugins.module_utils._openwebui impo
     is_leftover,
 )
 from ansible_collections.openwebui.postgres.plugins.module_utils._postgres import ForeignKey, TargetTable
-from ansible_collections.openwebui.postgres.plugins.module_utils._problems import Findings, Refused
+from ansible_collections.openwebui.postgres.plugins.module_utils._problems import Findings, Refused, one_line
 from ansible_collections.openwebui.postgres.plugins.module_utils._revisions import (
     FILLED_COLUMNS,
     FILLED_TABLES,
@@ -88,7 +88,7 @@ def remarks(left_out: Iterable[LeftOut]) -> list[str]:
         elif item.why == MISSING_COLUMN and item.column:
             missing.setdefault(item.table, []).append(item.column)
     columns = [f"{table} lacks {', '.join(names)} in the source; each gets its default" for table, names in missing.items()]
-    return lines + columns
+    return [one_line(line) for line in lines + columns]
 
 
 def as_target(tables: Tables) -> dict[str, TargetTable]:
@@ -223,16 +223,15 @@ def _plan_table(
     for column in table.columns.values():
         if column.name not in there:
             _demand_default(table.name, column, rows, revision, left_out, lacks)
-    columns = tuple(table.columns[twin] for twin in twins.values() if twin is not None)
-    for column in columns:
-        _demand_type(source, table.name, column, surplus)
+    matched = [table.columns[twin] for twin in twins.values() if twin is not None]
+    columns = tuple(column for column in matched if _demand_type(source, table.name, column, surplus))
     if not table.owned:
         surplus.add(
             "privilege",
             f"table {table.name} of the target belongs to {table.owner}; connect as its owner",
             table=table.name,
         )
-    if columns:
+    if matched:
         return TablePlan(table.name, columns, _row_key(source, table, columns), rows)
     if rows:
         surplus.add("table", f"table {table.name} holds {rows} rows, and no column of it is in the target", table=table.name)
@@ -282,10 +281,10 @@ def _demand_default(
         left_out.append(LeftOut(table, column.name, MISSING_COLUMN))
 
 
-def _demand_type(source: Source, table: str, column: TargetColumn, findings: Findings) -> None:
-    """A type that cannot be filled is no obstacle as long as there is nothing to fill it with."""
+def _demand_type(source: Source, table: str, column: TargetColumn, findings: Findings) -> bool:
+    """Whether a column can be filled. A type that cannot be is no obstacle as long as there is nothing to fill it with."""
     if is_supported(column) or not source.holds_data(table, column.name):
-        return
+        return True
     findings.add(
         "type",
         f"{table}.{column.name} has the type {column.declared or column.type} in the target, which cannot be filled without loss;"
@@ -293,6 +292,7 @@ def _demand_type(source: Source, table: str, column: TargetColumn, findings: Fin
         table=table,
         column=column.name,
     )
+    return False
 
 
 def _miss_table(source: Source, name: str, revision: str, left_out: list[LeftOut], findings: Findings) -> None:
