@@ -307,7 +307,7 @@ def _miss_table(source: Source, name: str, revision: str, left_out: list[LeftOut
             table=name,
         )
     else:
-        left_out.append(LeftOut(name, None, MISSING_TABLE if is_known_table(name) else ONLY_TARGET))
+        left_out.append(LeftOut(name, None, MISSING_TABLE if is_known_table(name, revision) else ONLY_TARGET))
 
 
 def _in_words(step: str) -> str:

@@ -137,7 +137,8 @@ def _report(source: Source, request: Request, findings: Findings) -> dict[str, A
     report.update(_facts(source, sound))
     if "schema" in checks:
         _schema(source, sound, findings)
-    structure = _structure(source, request, findings) if sound else Structure((), [], None)
+    concerned = sound and not {"schema", "values", "foreign_keys"}.isdisjoint(checks)
+    structure = _structure(source, request, findings) if concerned else Structure((), [], None)
     report["left_out"] = [item._asdict() for item in structure.left_out]
     if request.upgrade_to and sound:
         report["upgrade"] = _upgrade(source, request.upgrade_to, findings)
@@ -185,7 +186,8 @@ def _schema(source: Source, sound: bool, findings: Findings) -> None:
     revision = source.revision()
     problem = stamp_problem(source.revisions())
     if problem:
-        findings.add("schema", f"the file {problem}" + (f"; {stamp_remedy(source)}" if sound else ""))
+        remedy = f"; {stamp_remedy(source)}" if sound and source.revisions() is not None else ""
+        findings.add("schema", f"the file {problem}{remedy}")
     elif revision in STEPS and revision not in REVISIONS:
         findings.add("upgrade", f"revision {describe_revision(revision)}, where an upgrade has stopped")
     elif revision not in REVISIONS:

@@ -265,7 +265,7 @@ class _Migration:
         """Live data is never overwritten, unless the operator says so or it is our own and nobody has touched it."""
         for table, parent in self.target.referring_from_outside([*plan.names, *plan.dependents]):
             self.findings.add(
-                "table", f"table {table} of the target refers to {parent} and is not in the schema {self.target.schema}; move it elsewhere"
+                "table", f"table {table} of the target refers to {parent} and is not Open WebUI's; move it elsewhere"
             )
         for table in self.target.holding_rows(plan.dependents):
             self.findings.add(

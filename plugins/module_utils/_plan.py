@@ -21,7 +21,7 @@ from ansible_collections.openwebui.postgres.plugins.module_utils._comparison imp
 from ansible_collections.openwebui.postgres.plugins.module_utils._openwebui import describe_revision
 from ansible_collections.openwebui.postgres.plugins.module_utils._postgres import ForeignKey, Target, TargetTable
 from ansible_collections.openwebui.postgres.plugins.module_utils._problems import Findings
-from ansible_collections.openwebui.postgres.plugins.module_utils._revisions import stamp_problem, stamp_remedy
+from ansible_collections.openwebui.postgres.plugins.module_utils._revisions import is_known_table, stamp_problem, stamp_remedy
 from ansible_collections.openwebui.postgres.plugins.module_utils._scan import TablePlan
 from ansible_collections.openwebui.postgres.plugins.module_utils._sqlite import Source, fold, quote
 
@@ -30,7 +30,8 @@ class Plan(NamedTuple):
     """What is to be moved.
 
     :ivar tables: parents before their children.
-    :ivar dependents: tables that only the target has and that refer to some that move, so that these cannot be emptied without them.
+    :ivar dependents: tables of Open WebUI that only the target has and that refer to some that move, so that these cannot be emptied
+        without them.
     """
 
     tables: list[TablePlan]
@@ -72,7 +73,7 @@ def make_plan(source: Source, target: Target, findings: Findings, exclude: Seque
     foreign_keys = [key for key in filled if fold(key.parent) not in {fold(name) for name in lost}]
     find_orphans(source, foreign_keys, findings)
     tables = [compared.plans[name] for name in _parents_first(list(compared.plans), foreign_keys, findings)]
-    return Plan(tables, compared.left_out, revision, _dependents(compared, target_tables, all_keys))
+    return Plan(tables, compared.left_out, revision, _dependents(compared, revision, all_keys))
 
 
 def _common_revision(source: Source, target: Target, target_tables: dict[str, TargetTable], findings: Findings) -> str | None:
@@ -109,10 +110,10 @@ def _is_filled(key: ForeignKey, plans: dict[str, TablePlan]) -> bool:
     return plan is not None and {column.name for column in plan.columns}.issuperset(key.columns)
 
 
-def _dependents(compared: Comparison, target_tables: dict[str, TargetTable], foreign_keys: list[ForeignKey]) -> list[str]:
+def _dependents(compared: Comparison, revision: str, foreign_keys: list[ForeignKey]) -> list[str]:
     concerned = set(compared.plans)
     while True:
-        more = {key.table for key in foreign_keys if key.parent in concerned and key.table in target_tables} - concerned
+        more = {key.table for key in foreign_keys if key.parent in concerned and is_known_table(key.table, revision)} - concerned
         if not more:
             return sorted(concerned - set(compared.plans))
         concerned |= more

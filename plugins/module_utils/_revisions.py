@@ -317,9 +317,9 @@ def known_tables(revision: str | None) -> Tables | None:
     return tables
 
 
-def is_known_table(name: str) -> bool:
-    """Whether Open WebUI has had a table of this name at any revision."""
-    return name in _ever()
+def is_known_table(name: str, revision: str | None = None) -> bool:
+    """Whether Open WebUI has had a table of this name at any revision. Of one that is not known, it may have any."""
+    return name in _ever() or (revision is not None and revision not in STEPS)
 
 
 def made_by_steps(revision: str) -> dict[str, list[str]]:
