@@ -141,7 +141,7 @@ def _plan_table(source: Source, table: TargetTable, left_out: list[LeftOut], fin
     if not table.owned:
         findings.add(
             "privilege",
-            f"table {table.name} of the target belongs to {table.owner}; connect as its owner",
+            f"table {table.name} of the target belongs to {table.owner}; connect as its owner{table.acting}",
             table=table.name,
         )
     return TablePlan(table.name, columns, _row_key(source, table, columns), rows)

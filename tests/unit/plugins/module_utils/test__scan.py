@@ -184,11 +184,12 @@ def test_names_that_are_reserved_words_or_hold_quotes(read):
     assert found.rows == [[b"k", b"x", b"y"]]
 
 
-def test_the_key_of_a_row_by_its_number(make_source):
+def test_the_keys_of_rows_by_their_numbers(make_source):
     path = make_source(NOTE, "INSERT INTO note (id) VALUES ('a'), ('b')")
     with open_source(path) as source:
         reader = RowReader(source, PLAN, Repairs(), Findings(), thorough=False)
-        assert [reader.key_of(number) for number in (1, 2, 3)] == ["a", "b", "unknown"]
+        assert reader.keys_of({1, 2, 3}) == {1: "a", 2: "b"}
+        assert reader.keys_of(set()) == {}
 
 
 def test_json_is_judged_also_where_sqlite_was_built_without_it(make_source):
