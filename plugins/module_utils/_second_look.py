@@ -239,11 +239,11 @@ class SecondLook:
         for number, (error, name) in told.items():
             index = indexes.get(name or "")
             parts = ", ".join(index.expressions) if index is not None else ""
-            of = f" on {parts}" if parts else ""
+            place = f"{index.name} on {parts}" if index is not None else name
             key = keys.get(number, "")
             self.findings.add(
                 "server",
-                f"{table.name} {key}: {reason(error, name)}{of} (SQLSTATE {error.sqlstate}); shorten, change or remove it",
+                f"{table.name} {key}: {reason(error, place)} (SQLSTATE {error.sqlstate}); shorten, change or remove it",
                 table=table.name,
                 column=parts or error.diag.column_name,
                 key=key,

@@ -20,7 +20,7 @@ except ImportError:  # the module says so before anything here is called
     psycopg = None
 
 TOO_LARGE = "54000"
-_INTO_AN_INDEX = "a value is too long for an index (a b-tree takes 2,704 bytes after compression)"
+_INTO_AN_INDEX = "a value is too long for an index; a b-tree takes 2,704 bytes after compression"
 
 # The most telling prefix comes first: the first one that fits is taken.
 _SQLSTATES = {
@@ -67,7 +67,7 @@ _SQLSTATES = {
 
 # By the server's own function that raised it: its messages may be in any language.
 _LIMITS = {
-    "_bt": "a value is too long for a b-tree index (2,704 bytes after compression)",
+    "_bt": "a value is too long for a b-tree index, which takes 2,704 bytes after compression",
     "gin": "a value is too long for a GIN index",
     "Gin": "a value is too long for a GIN index",
     "gist": "a value is too long for a GiST index",

@@ -39,17 +39,17 @@ class Refusal(NamedTuple):
 REFUSALS = {
     "b-tree": Refusal(
         "CREATE INDEX too_long ON chat (title)",
-        "a value is too long for a b-tree index (2,704 bytes after compression) (too_long) on title",
+        "a value is too long for a b-tree index, which takes 2,704 bytes after compression (too_long on title",
         incompressible(1200),
     ),
     "b-tree, more than any index takes": Refusal(
         "CREATE INDEX too_long ON chat (title)",
-        "a value is too long for an index (a b-tree takes 2,704 bytes after compression) (too_long) on title",
+        "a value is too long for an index; a b-tree takes 2,704 bytes after compression (too_long on title",
         incompressible(2900),
     ),
     "b-tree on an expression": Refusal(
         "CREATE UNIQUE INDEX too_long ON chat (upper(title), id)",
-        "a value is too long for a b-tree index (2,704 bytes after compression) (too_long) on upper(title)",
+        "a value is too long for a b-tree index, which takes 2,704 bytes after compression (too_long on upper(title)",
         incompressible(1201),
     ),
     "full text": Refusal(
@@ -59,7 +59,7 @@ REFUSALS = {
     ),
     "GIN": Refusal(
         "CREATE INDEX parts ON chat USING gin (string_to_array(title, ','))",
-        "a value is too long for an index (a b-tree takes 2,704 bytes after compression) (parts)",
+        "a value is too long for an index; a b-tree takes 2,704 bytes after compression (parts on string_to_array",
         incompressible(3500),
     ),
     "row": Refusal(
@@ -155,8 +155,8 @@ def test_a_tag_too_long_for_its_key_is_found_by_the_rehearsal(migrate, source, a
     rehearsed = migrate(source, any_schema_target, check=True)
     (problem,) = rehearsed["problems"]
     assert problem["table"] == "tag"
-    assert "a value is too long for an index (a b-tree takes 2,704 bytes after compression)" in problem["message"]
-    assert "_pkey) on id, user_id (SQLSTATE 54000)" in problem["message"]
+    assert "a value is too long for an index; a b-tree takes 2,704 bytes after compression" in problem["message"]
+    assert " (pk_id_user_id on id, user_id) (SQLSTATE 54000)" in problem["message"]
     assert problem["key"] == key[:59] + "…"
     assert key[:60] not in json.dumps(rehearsed, ensure_ascii=False) + rehearsed.stdout
     assert state(any_schema_target) == before

@@ -84,7 +84,7 @@ def test_a_state_that_a_user_has_made_up_has_words_too():
 @pytest.mark.parametrize(
     ("source", "message", "words"),
     [
-        ("_bt_check_third_page", "", "a value is too long for a b-tree index (2,704 bytes after compression) (tag_pkey)"),
+        ("_bt_check_third_page", "", "a value is too long for a b-tree index, which takes 2,704 bytes after compression (tag_pkey)"),
         ("GinFormTuple", 'index row size 1 exceeds maximum 2 for index "tag_pkey"', "a value is too long for a GIN index (tag_pkey)"),
         ("gistSplit", "", "a value is too long for a GiST index (tag_pkey)"),
         ("_hash_doinsert", "", "a value is too long for a hash index (tag_pkey)"),
