@@ -33,7 +33,7 @@ from ansible_collections.openwebui.postgres.plugins.module_utils._postgres impor
 from ansible_collections.openwebui.postgres.plugins.module_utils._problems import Findings, Refused, refuse
 from ansible_collections.openwebui.postgres.plugins.module_utils._progress import Progress
 from ansible_collections.openwebui.postgres.plugins.module_utils._quarantine import Quarantine
-from ansible_collections.openwebui.postgres.plugins.module_utils._rehearsal import Stage
+from ansible_collections.openwebui.postgres.plugins.module_utils._rehearsal import NoStage, Stage
 from ansible_collections.openwebui.postgres.plugins.module_utils._scan import Repairs, RowReader, TablePlan, scan
 from ansible_collections.openwebui.postgres.plugins.module_utils._second_look import SecondLook
 from ansible_collections.openwebui.postgres.plugins.module_utils._server_words import guard, in_words, is_row_fault
@@ -389,14 +389,17 @@ class _Rehearsal(_Preparation):
             repairs = self.repairs()
             with self.clock.phase("scan"):
                 self._scan(source, plan, repairs, omissions)
-            loaded = [{"name": table.name, "rows": table.rows} for table in plan.tables]
-            rehearsed = SCAN
+            loaded, rehearsed = self._looked_at(plan), SCAN
             if fits and self.request.rehearse == LOAD:
                 loaded, rehearsed = self._load(source, plan, omissions)
             self._refuse_what_was_found(source)
             if source.method == "lock-free" and source.changed():
                 self.warnings.append(f"{source.path} was written to meanwhile, so what was rehearsed may be neither old nor new")
         return {**self.answer(plan, loaded, repairs, None), "rehearsed": rehearsed}
+
+    @staticmethod
+    def _looked_at(plan: Plan) -> list[dict[str, Any]]:
+        return [{"name": table.name, "rows": table.rows} for table in plan.tables]
 
     def _omissions(self, source: Source, plan: Plan) -> dict[str, Omission]:
         """The orphans that will be removed or nulled before the move, by table."""
@@ -442,6 +445,9 @@ class _Rehearsal(_Preparation):
                     prove(stage.target, plan, loader.digests, self.findings, self.progress)
                 loaded = self.loaded(plan, loader)
                 _bookkeeping.record(self.target, self.request.original, source.state.fingerprint, plan.revision, loaded)
+        except NoStage:
+            self.warnings.append(stage.why)
+            return self._looked_at(plan), SCAN
         except psycopg.Error as error:
             loaded = []
             if not is_row_fault(error):

@@ -26,6 +26,10 @@ IN_PLACE = "load"
 IN_COPIES = "copies"
 
 
+class NoStage(Exception):
+    """There is nowhere to load to without being in somebody's way."""
+
+
 class Stage:
     """The tables that a rehearsal loads into.
 
@@ -40,19 +44,27 @@ class Stage:
         self.target = target
         self.kind = IN_PLACE
         self.why = ""
+        self._in_use = ""
         if occupied and target.is_used_by_others():
             self._keep_to_copies("the target holds data, and others are connected to it")
 
     def set(self) -> Target:
-        """Make the tables ready, in the transaction that is open, so that nobody else has to do with them."""
+        """Make the tables ready, in the transaction that is open, so that nobody else has to do with them.
+
+        :raises NoStage: when that cannot be done. The reason is in :attr:`why`.
+        """
         if self.kind == IN_PLACE and not self._take():
             self._keep_to_copies("others are using tables of the target")
         if self.kind == IN_COPIES:
+            if not self._real.may_create_temporary():
+                self.why = f"{self._in_use}, and the role may not create temporary tables, so values were only looked at, not loaded"
+                raise NoStage
             self.target = self._copy()
         return self.target
 
     def _keep_to_copies(self, why: str) -> None:
         self.kind = IN_COPIES
+        self._in_use = why
         self.why = f"{why}, so the rehearsal went into copies of the tables: triggers of the target were not tried"
 
     def _take(self) -> bool:

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import pytest
 from lab.source import SourceFile
+from psycopg import sql
 
 SECRET = "the deepest secret of all"
 
@@ -334,3 +335,16 @@ def test_a_table_that_somebody_reads_is_not_waited_for(migrate, source, schema_t
         result = migrate(source, schema_target, check=True)
     assert result.get("rehearsed") == "copies", result
     assert any("others are using tables" in str(warning) for warning in result["warnings"])
+
+
+def test_where_no_copies_may_be_made_the_values_are_looked_at(migrate, source, pg18, schema_target):
+    with schema_target.admin() as connection:
+        database = sql.Identifier(schema_target.login_db)
+        connection.execute(sql.SQL("REVOKE TEMPORARY ON DATABASE {} FROM PUBLIC, webui").format(database))
+    with closing(schema_target.admin()) as reader:
+        reader.execute("SELECT count(*) FROM chat")
+        result = migrate(source, schema_target, check=True)
+    assert result.get("rehearsed") == "scan", result
+    assert any("may not create temporary tables" in str(warning) for warning in result["warnings"])
+    assert migrate(source, schema_target, check=True)["rehearsed"] == "load"
+    assert migrate(source, schema_target).get("changed")
