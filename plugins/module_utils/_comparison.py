@@ -228,7 +228,7 @@ def _plan_table(
     if not table.owned:
         surplus.add(
             "privilege",
-            f"table {table.name} of the target belongs to {table.owner}; connect as its owner",
+            f"table {table.name} of the target belongs to {table.owner}; connect as its owner{table.acting}",
             table=table.name,
         )
     if matched:

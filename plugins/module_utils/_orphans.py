@@ -143,6 +143,17 @@ class _Link(NamedTuple):
     lost_by: tuple[int, ...]
 
 
+class Omission(NamedTuple):
+    """How a table reads as if its orphans had been dealt with already.
+
+    :ivar stays: SQL condition for the rows that stay.
+    :ivar nulled: by column, SQL condition for the rows in which it becomes NULL.
+    """
+
+    stays: str
+    nulled: dict[str, str]
+
+
 class Orphans:
     """The rows that have to go: all whose parent is gone, and all whose parent goes with them, and so on.
 
@@ -305,6 +316,23 @@ class Orphans:
             "nulled": nulled,
             "diff": {"before": before, "after": after},
         }
+
+    def omission(self, name: str) -> Omission | None:
+        """How to read a table without its orphans, as long as the source is open. None where it has none to lose."""
+        position = next((position for position, table in enumerate(self.tables) if table.name == name), None)
+        if position is None:
+            return None
+        rowid = self.tables[position].rowid
+
+        def meets(fate: int) -> str:
+            return f"{rowid} IN (SELECT id FROM temp.webui_orphan WHERE child = {position} AND fate = {fate})"
+
+        nulled: dict[str, str] = {}
+        for link in self.links:
+            if link.child == position and link.fate != _REMOVE:
+                for column in link.key.columns:
+                    nulled[column] = " OR ".join(filter(None, (nulled.get(column), meets(link.fate))))
+        return Omission(f"NOT {meets(_REMOVE)}", nulled)
 
     def save(self, quarantine: Quarantine) -> None:
         """Write the rows as they are into quarantine."""

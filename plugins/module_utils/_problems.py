@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 # More than this helps nobody at 2 a.m.; the total is always told.
 LISTED_AT_MOST = 1000
-KEY_LENGTH = 120
+KEY_LENGTH = 60
 KEYS_SHOWN = 5
 
 

@@ -83,6 +83,20 @@ options:
         is running.
     type: bool
     default: false
+  rehearse:
+    description:
+      - How far check mode goes. With V(load), everything is loaded into the real tables, read back and compared, and then rolled
+        back, so that whatever the server would refuse is found. With V(scan), values are only looked at, with the column types and
+        unique indexes of the target; what only the server can tell, such as a text too long for an index, is not found.
+      - A load costs the server what the migration will cost it, for as long as it lasts, namely the room for the new database and
+        the volume of its write-ahead log. Both are given back afterwards, and no sequence, row or file of the target is another
+        than before.
+      - Tables that hold data are never locked while others are connected to the database, nor are tables waited for that others
+        are using. Temporary copies of them, with all their indexes and constraints, then take the load, as RV(rehearsed) tells.
+        Triggers are not tried there.
+    type: str
+    choices: [load, scan]
+    default: load
   progress:
     description:
       - Show progress while the module runs.
@@ -96,8 +110,9 @@ options:
 attributes:
   check_mode:
     description:
-      - Does everything up to the first write, and looks at every value of the source. Unique indexes that SQLite has no equal
-        of are tried with a temporary table.
+      - Looks at every value of the source, then loads everything into the target, reads it back, and rolls back. The target is
+        afterwards exactly as it was. See O(rehearse) for what that costs, and for less of it.
+      - Orphaned rows are reported, and left out of what is loaded.
     support: full
   diff_mode:
     description: The rows of a migration are not shown.
@@ -106,6 +121,10 @@ attributes:
     description: A target into which the source has been moved is left as it is.
     support: full
 notes:
+  - Nothing that the module sets outlives its transactions, so it works through PgBouncer with C(pool_mode) V(session) and
+    V(transaction). With V(statement) it is refused.
+  - Settings of the role, the database or the server (such as C(statement_timeout), C(search_path), C(DateStyle),
+    C(quote_all_identifiers) or C(default_transaction_read_only)) make no difference.
   - Text in the C(json) columns of Open WebUI is moved to the letter. PostgreSQL's own parser accepts it or the run is refused.
   - Besides the types of Open WebUI, columns of these can be filled, also through a domain - C(numeric), C(real), C(double precision),
     C(smallint), C(jsonb), C(uuid), C(timestamptz), C(time), C(timetz), C(bytea), C(char), C(citext), enums, and arrays of C(text) and
@@ -169,7 +188,7 @@ EXAMPLES = r"""
 RETURN = r"""
 tables:
   description:
-    - The tables in the order in which they were loaded. In check mode, only their names and numbers of rows.
+    - The tables in the order in which they were loaded. With O(rehearse=scan), only their names and numbers of rows.
   returned: success, with O(state=migrated)
   type: list
   elements: dict
@@ -205,7 +224,8 @@ bytes:
   type: int
   sample: 508000000
 seconds:
-  description: Seconds by phase, V(plan), V(load), V(prove), V(commit) and V(analyze); V(scan) in check mode.
+  description: Seconds by phase, V(plan), V(load), V(prove), V(commit) and V(analyze); V(plan), V(scan), V(load) and
+      V(prove) in check mode.
   returned: when a migration ran or was rehearsed
   type: dict
   sample: {"plan": 0.21, "load": 4.02, "prove": 0.83, "commit": 0.01, "analyze": 0.4, "total": 5.1}
@@ -260,6 +280,13 @@ run_id:
   returned: success
   type: str
   sample: 6d7f6f9e-6f0e-4f5e-9c1b-0f3a2b1c4d5e
+rehearsed:
+  description:
+    - How far the rehearsal went. V(load) is into the real tables, V(copies) into temporary copies of them because others are using
+      the target, V(scan) a look at every value.
+  returned: in check mode, when a migration was rehearsed
+  type: str
+  sample: load
 already_migrated:
   description: Whether the target holds this source already, so that nothing was done.
   returned: success, with O(state=migrated)
@@ -291,11 +318,11 @@ problems_total:
 """
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
-from ansible_collections.openwebui.postgres.plugins.module_utils._migration import Request, abandon, migrate
-from ansible_collections.openwebui.postgres.plugins.module_utils._postgres import (
+from ansible_collections.openwebui.postgres.plugins.module_utils._connection import (
     PSYCOPG_IMPORT_ERROR,
     connection_argument_spec,
 )
+from ansible_collections.openwebui.postgres.plugins.module_utils._migration import Request, abandon, migrate
 from ansible_collections.openwebui.postgres.plugins.module_utils._problems import Refused
 from ansible_collections.openwebui.postgres.plugins.module_utils._progress import Progress
 
@@ -311,6 +338,7 @@ def argument_spec() -> dict:
         "exclude_tables": {"type": "list", "elements": "str", "default": []},
         "quarantine": {"type": "path"},
         "live": {"type": "bool", "default": False},
+        "rehearse": {"type": "str", "choices": ["load", "scan"], "default": "load"},
         "progress": {"type": "bool", "default": True},
         "progress_file": {"type": "path"},
         **connection_argument_spec(),
@@ -329,6 +357,7 @@ def request_from(params: dict) -> Request:
         quarantine=params["quarantine"],
         live=params["live"],
         exclude_tables=tuple(params["exclude_tables"]),
+        rehearse=params["rehearse"],
     )
 
 

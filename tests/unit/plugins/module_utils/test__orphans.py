@@ -697,3 +697,13 @@ def test_counts_orphans_as_the_check_does(make_source):
         ("folder", "folder", "parent", 1, "CASCADE"),
         ("leaf", "folder", "folder", 1, "SET NULL"),
     ]
+
+
+def test_a_table_reads_as_if_its_orphans_had_been_dealt_with(make_source):
+    with open_source(make_source(*FOLDERS)) as source:
+        orphans = _orphans.Orphans(source, None)
+        folders, leaves = orphans.omission("folder"), orphans.omission("leaf")
+        assert [key for key, in source.query(f"SELECT id FROM main.folder WHERE {folders.stays}")] == [1, 2]
+        query = f"SELECT id, CASE WHEN NOT ({leaves.nulled['folder']}) THEN folder END FROM main.leaf WHERE {leaves.stays}"
+        assert list(source.query(query)) == [(b"a", 2), (b"b", None), (b"c", None), (b"d", None)]
+        assert orphans.omission("user") is None
