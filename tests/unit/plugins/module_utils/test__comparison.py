@@ -26,7 +26,9 @@ from ansible_collections.openwebui.postgres.plugins.module_utils._revisions impo
     likely_revision,
     made_by_steps,
 )
+from ansible_collections.openwebui.postgres.plugins.module_utils._scan import Repairs, RowReader, TablePlan
 from ansible_collections.openwebui.postgres.plugins.module_utils._sqlite import fold, open_source
+from ansible_collections.openwebui.postgres.plugins.module_utils._values import TargetColumn
 
 HEAD = "0bd252b206fb"
 FTS = ("CREATE VIRTUAL TABLE Docs USING fts5(body)", "CREATE TABLE docs_mine (id TEXT)", "CREATE TABLE docs_notes (id TEXT)")
@@ -173,6 +175,22 @@ def test_an_order_that_is_not_known_does_not_spoil_the_check_for_damage(make_sou
         assert source.count("t") == 3
         assert source.integrity() == []
         assert source.unchecked == ["t"]
+
+
+@pytest.mark.parametrize(
+    ("table", "key"),
+    [
+        ("CREATE TABLE t (id TEXT PRIMARY KEY, v) WITHOUT ROWID", "k"),
+        ("CREATE TABLE t (rowid TEXT, id TEXT, v)", "rowid 1"),
+        ("CREATE TABLE t (rowid TEXT, oid TEXT, _rowid_ TEXT, id TEXT, v)", "(a row without a key)"),
+    ],
+)
+def test_a_row_is_named_also_where_the_target_has_no_key(opened, table, key):
+    source = opened(table, "INSERT INTO t (id, v) VALUES ('k', 'no number')")
+    findings = Findings()
+    plan = TablePlan("t", (TargetColumn("v", "bigint"),), (), 1)
+    assert list(RowReader(source, plan, Repairs(), findings, thorough=True).rows()) == []
+    assert [(problem.key, problem.rule) for problem in findings.problems] == [(key, "integer")]
 
 
 def test_how_a_row_is_numbered(opened):
