@@ -126,14 +126,17 @@ def last_words(answer: Answer, hidden: list[str]) -> list[str]:
     return [line if len(line) <= _LINE_LENGTH else line[:_LINE_LENGTH] + "…" for line in lines if line][-LAST_LINES:]
 
 
-def insist(argv: Sequence[str], answer: Answer, timeout: float, hidden: list[str]) -> None:
-    """:raises Refused: when the command has failed, with its last words."""
+def insist(argv: Sequence[str], answer: Answer, timeout: float, hidden: list[str], said: str = "") -> None:
+    """
+    :param said: what to say of a command that has failed, if not the command itself.
+    :raises Refused: when the command has failed, with its last words.
+    """
     if answer.code == 0:
         return
     late = f", not done within {timeout:g} seconds" if answer.code == TIMED_OUT else ""
     words = " / ".join(last_words(answer, hidden)) or "none"
-    command = masked(" ".join(argv), hidden)
-    raise refuse("command", f'The command "{command}" failed with return code {answer.code}{late}. Its last words: {words}')
+    said = said or f'The command "{masked(" ".join(argv), hidden)}" failed with return code {answer.code}{late}'
+    raise refuse("command", f"{said}. Its last words: {words}")
 
 
 def ask(argv: Sequence[str], env_file: str, timeout: float, hidden: list[str]) -> Answer:

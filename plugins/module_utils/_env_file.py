@@ -152,11 +152,12 @@ def look(path: str, data: str = "", sqlite_path: str = "", target: dict[str, str
         "path": file.path,
         "exists": file.text is not None,
         "switched": file.switched,
-        "way_back": file.switched and source.kind == "sqlite",
+        "no_way_back": _no_way_back(path, file.switched, source),
         "data_dir": folder if posixpath.isabs(folder) else "",
         "sqlite_path": _sqlite_path(source, folder),
         "database": {**database._asdict(), "on_target": database.kind == "postgresql" and database[:2] == wanted[:2]},
-        "findings": _cannot_replace(file) + (_findings(path, database, folder, sqlite_path) if database.kind == "sqlite" else []),
+        "findings": _findings(path, database, folder, sqlite_path) if database.kind == "sqlite" else [],
+        "cannot_write": _cannot_replace(file),
     }
 
 
@@ -175,6 +176,14 @@ def _sqlite_path(database: Database, folder: str) -> str:
 
 def _known(path: str) -> bool:
     return posixpath.isabs(path) and "$" not in path
+
+
+def _no_way_back(path: str, is_switched: bool, source: Database) -> list[str]:
+    """Why taking back what is ours would not put Open WebUI on SQLite."""
+    if source.kind == "sqlite":
+        return []
+    what = f"it led to {source.where} before" if is_switched else "it was not put on PostgreSQL by this collection, or that was made final"
+    return [f"Nothing in {path} leads back to SQLite: {what}. To go back all the same, change the database there by hand."]
 
 
 def _cannot_replace(file: EnvFile) -> list[str]:

@@ -56,6 +56,11 @@ options:
       - Seconds after which the command, with what it waits for, is ended.
     type: int
     default: 300
+  fail_msg:
+    description:
+      - What is said of a command that has failed, before its last words. By default the command itself and its return code.
+    type: str
+    default: ""
   probe:
     description:
       - The command changes nothing, and its return code is the answer to a question. It is run in check mode as well. The task fails only
@@ -154,6 +159,7 @@ def main() -> None:
             "owner": {"type": "str", "default": ""},
             "group": {"type": "str", "default": ""},
             "timeout": {"type": "int", "default": 300},
+            "fail_msg": {"type": "str", "default": ""},
             "probe": {"type": "bool", "default": False},
             "until_stopped": {"type": "list", "elements": "str", "default": []},
             "settle_timeout": {"type": "int", "default": 60},
@@ -187,7 +193,7 @@ def _done(options: dict[str, Any], env: dict[str, str], hidden: list[str], check
             answer = run(argv, path, timeout)
     else:
         answer = run(argv, options["env_file"], timeout)
-    insist(argv, answer, timeout, hidden)
+    insist(argv, answer, timeout, hidden, options["fail_msg"])
     if options["until_stopped"]:
         wait_until_stopped(options["until_stopped"], options["env_file"], timeout, options["settle_timeout"], hidden)
     return {"changed": True, "rc": answer.code}

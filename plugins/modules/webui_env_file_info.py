@@ -81,9 +81,11 @@ env_file:
     switched:
       description: Whether M(openwebui.postgres.webui_env_file) has put settings into it.
       type: bool
-    way_back:
-      description: Whether without these settings it would lead Open WebUI to SQLite again.
-      type: bool
+    no_way_back:
+      description: Why it would not lead Open WebUI to SQLite without these settings, one line.
+      type: list
+      elements: str
+      sample: []
     data_dir:
       description: The data folder, from the file or from O(data_dir). Empty when neither tells.
       type: str
@@ -113,7 +115,12 @@ env_file:
           description: Whether it is the one that O(env) names.
           type: bool
     findings:
-      description: Why the file to be moved is not the one in use, or why that cannot be told, and what else stands in the way.
+      description: Why the file to be moved is not the one in use, or why that cannot be told, one line each. Links and mounts are followed.
+      type: list
+      elements: str
+      sample: []
+    cannot_write:
+      description: Why the env file could not be replaced by another, one line each.
       type: list
       elements: str
       sample: []

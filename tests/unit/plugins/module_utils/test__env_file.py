@@ -94,7 +94,7 @@ def test_which_database_it_names(env_file, content, kind, where):
     found = look(str(env_file(content)), "/srv/data")
     assert (found["database"]["kind"], found["database"]["where"]) == (kind, where)
     assert found["sqlite_path"] == (where if kind == "sqlite" else "/srv/data/webui.db")
-    assert (found["exists"], found["switched"], found["way_back"]) == (content is not None, False, False)
+    assert (found["exists"], found["switched"]) == (content is not None, False)
     assert not found["database"]["on_target"]
 
 
@@ -103,7 +103,7 @@ def test_once_it_is_switched_the_file_from_before_is_still_told(env_file):
     put(path)
     found = look(str(path), "/srv/data", "", ENV)
     assert found["database"]["on_target"]
-    assert (found["switched"], found["way_back"], found["sqlite_path"]) == (True, True, "/elsewhere/webui.db")
+    assert (found["switched"], found["no_way_back"], found["sqlite_path"]) == (True, [], "/elsewhere/webui.db")
 
 
 def test_an_old_file_of_the_same_name_is_refused_with_both_named(env_file, tmp_path):
@@ -154,9 +154,9 @@ def test_what_cannot_be_read_or_replaced(env_file, tmp_path, open_folder, as_nob
     assert [problem.as_result() for problem in caught.value.problems] == [{"kind": "env_file", "message": message}]
     path.chmod(0o644)
     with as_nobody():
-        [finding] = look(str(path))["findings"]
+        [finding] = look(str(path))["cannot_write"]
     assert finding.startswith(f"{path} cannot be replaced by this user (nobody)")
-    [finding] = look(f"{tmp_path}/none/webui.env")["findings"]
+    [finding] = look(f"{tmp_path}/none/webui.env")["cannot_write"]
     assert finding == f"There is no folder {tmp_path}/none for webui_env_file. Create it, or correct webui_env_file."
 
 
@@ -286,7 +286,8 @@ def test_one_that_says_so_by_itself_is_left_alone(env_file):
     assert not back(path)["changed"]
     assert (path.read_bytes(), mode(path)) == (content, 0o640)
     found = look(str(path), "/srv/data", "", ENV)
-    assert (found["database"]["on_target"], found["way_back"]) == (True, False)
+    assert found["database"]["on_target"]
+    assert found["no_way_back"][0].startswith(f"Nothing in {path} leads back to SQLite: it was not put on PostgreSQL by this collection")
 
 
 def test_finalized(env_file):

@@ -50,7 +50,7 @@ def test_there_and_back(call_module, path, options):
     again = call_module(webui_env_file.main, options)
     assert (again["changed"], "diff" in again) == (False, False)
     found = without_secrets(call_module(webui_env_file_info.main, {"path": str(path), "env": options["env"]}))["env_file"]
-    assert (found["database"]["on_target"], found["way_back"], found["sqlite_path"]) == (True, True, "/srv/webui.db")
+    assert (found["database"]["on_target"], found["no_way_back"], found["sqlite_path"]) == (True, [], "/srv/webui.db")
     assert without_secrets(call_module(webui_env_file.main, {**options, "state": "restored"}))["changed"]
     assert path.read_text() == SOURCE
 
@@ -58,7 +58,7 @@ def test_there_and_back(call_module, path, options):
 def test_finalized(call_module, path, options):
     call_module(webui_env_file.main, options)
     assert call_module(webui_env_file.main, {**options, "state": "finalized"})["changed"]
-    assert not call_module(webui_env_file_info.main, {"path": str(path)})["env_file"]["way_back"]
+    assert call_module(webui_env_file_info.main, {"path": str(path)})["env_file"]["no_way_back"]
 
 
 def test_refusals_are_one_line(call_module, tmp_path, options):
