@@ -60,6 +60,7 @@ _WORD = re.compile(
     r"(?P<comment>(?<=[ \t])#)|'(?P<single>[^']*)'|\"(?P<double>(?:\\[\s\S]|[^\"\\])*)\"|\\(?P<escaped>[\s\S])|(?P<plain>[^'\"\\#]+|#)"
 )
 _ESCAPE = re.compile(r"\\([\s\S])")
+_IN_QUOTES = re.compile(r"\\(?P<escaped>[\s\S])|\$(?:\{\w+\}|[A-Za-z_]\w*)")
 _VARIABLE = re.compile(r"\$(?:\{(\w+)\}|([A-Za-z_]\w*))")
 
 
@@ -243,7 +244,7 @@ def _piece(match: re.Match[str], known: dict[str, str]) -> str:
     if match["single"] is not None:
         return match["single"]
     if match["double"] is not None:
-        return _expanded(_ESCAPE.sub(lambda inner: _escaped(inner[1]), match["double"]), known)
+        return _IN_QUOTES.sub(lambda inner: _escaped(inner["escaped"]) if inner["escaped"] else _expanded(inner[0], known), match["double"])
     return "" if match["escaped"] == "\n" else match["escaped"]
 
 
