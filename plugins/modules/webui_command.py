@@ -120,7 +120,7 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
-rc:
+return_code:
   description: The return code of the command. Null in check mode, where it is not run.
   returned: success
   type: int
@@ -184,10 +184,11 @@ def main() -> None:
 def _done(options: dict[str, Any], env: dict[str, str], hidden: list[str], check: bool) -> dict[str, Any]:
     argv, timeout = options["argv"], options["timeout"]
     if options["probe"]:
+        # Not as "rc", since Ansible takes a task that returns one other than 0 for failed.
         answer = ask(argv, options["env_file"], timeout, hidden)
-        return {"changed": False, "rc": answer.code, "last_words": last_words(answer, hidden)}
+        return {"changed": False, "return_code": answer.code, "last_words": last_words(answer, hidden)}
     if check:
-        return {"changed": True, "rc": None}
+        return {"changed": True, "return_code": None}
     if env:
         with beside(options["env_file"], env, options["env_remove"], owner_of(options["owner"], options["group"])) as path:
             answer = run(argv, path, timeout)
@@ -196,7 +197,7 @@ def _done(options: dict[str, Any], env: dict[str, str], hidden: list[str], check
     insist(argv, answer, timeout, hidden, options["fail_msg"])
     if options["until_stopped"]:
         wait_until_stopped(options["until_stopped"], options["env_file"], timeout, options["settle_timeout"], hidden)
-    return {"changed": True, "rc": answer.code}
+    return {"changed": True, "return_code": answer.code}
 
 
 if __name__ == "__main__":

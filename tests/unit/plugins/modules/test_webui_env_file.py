@@ -110,7 +110,7 @@ def test_a_command_with_an_env_file_of_its_own(call_module, path, options, tmp_p
     seen = tmp_path / "seen"
     script = f'cp "$WEBUI_ENV_FILE" {seen}; echo "$WEBUI_ENV_FILE" >> {seen}'
     answer = without_secrets(call_module(webui_command.main, command(path, script, env=options["env"], env_remove=["DATABASE_TYPE"])))
-    assert (answer["changed"], answer["rc"]) == (True, 0)
+    assert (answer["changed"], answer["return_code"]) == (True, 0)
     lines = seen.read_text().splitlines()
     assert f"DATABASE_URL={URL}" in lines
     assert "#openwebui.postgres# DATABASE_URL=sqlite:////srv/webui.db" in lines
@@ -122,9 +122,11 @@ def test_a_command_with_an_env_file_of_its_own(call_module, path, options, tmp_p
 def test_a_probe_runs_in_check_mode_and_nothing_else_does(call_module, path, tmp_path):
     probe = command(path, "echo k3y-of-the-walk is stopped; exit 3", probe=True)
     answer = without_secrets(call_module(webui_command.main, probe, check=True))
-    assert (answer["changed"], answer["rc"], answer["last_words"]) == (False, 3, ["******** is stopped"])
+    assert (answer["changed"], answer["return_code"], answer["last_words"]) == (False, 3, ["******** is stopped"])
+    # Ansible takes a task that returns "rc" with another value than 0 for failed.
+    assert "rc" not in answer
     answer = call_module(webui_command.main, command(path, f"touch {tmp_path}/done"), check=True)
-    assert (answer["changed"], answer["rc"], os.listdir(tmp_path)) == (True, None, ["webui.env"])
+    assert (answer["changed"], answer["return_code"], os.listdir(tmp_path)) == (True, None, ["webui.env"])
 
 
 def test_a_probe_that_cannot_be_run(call_module, path):
