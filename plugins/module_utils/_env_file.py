@@ -142,7 +142,9 @@ def look(path: str, data: str = "", sqlite_path: str = "", target: dict[str, str
     :raises Refused: when the file cannot be read, or does not say the same to everybody.
     """
     file = EnvFile(path)
-    file.refuse_riddles()
+    # What is ours stands before any quote, and nothing may stand in the way of going back.
+    if not file.switched:
+        file.refuse_riddles()
     env = file.settings
     folder = _data_folder(env, data)
     database = database_of(env, "", folder)

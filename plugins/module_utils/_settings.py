@@ -55,9 +55,10 @@ _ASSIGNMENT = (
 _FOR_SYSTEMD = re.compile(_ASSIGNMENT.replace("{comment}", rf"{_COMMENT}|"), re.MULTILINE)
 _FOR_SHELL = re.compile(_ASSIGNMENT.replace("{comment}", ""), re.MULTILINE)
 _PIECE = re.compile(r"\"((?:\\[\s\S]|[^\"\\])*)\"|'([^']*)'|\\([\s\S])")
-# In a shell, a comment may follow behind white space, and variables stand for what they hold.
+# In a shell, a comment may follow behind white space or another command behind a semicolon, and variables stand for what they hold.
 _WORD = re.compile(
-    r"(?P<comment>(?<=[ \t])#)|'(?P<single>[^']*)'|\"(?P<double>(?:\\[\s\S]|[^\"\\])*)\"|\\(?P<escaped>[\s\S])|(?P<plain>[^'\"\\#]+|#)"
+    r"(?P<end>(?<=[ \t])#|;(?=\s|\Z))|'(?P<single>[^']*)'|\"(?P<double>(?:\\[\s\S]|[^\"\\])*)\"|\\(?P<escaped>[\s\S])"
+    r"|(?P<plain>[^'\"\\#;]+|[#;])"
 )
 _ESCAPE = re.compile(r"\\([\s\S])")
 _IN_QUOTES = re.compile(r"\\(?P<escaped>[\s\S])|\$(?:\{\w+\}|[A-Za-z_]\w*)")
@@ -230,7 +231,7 @@ def assignments(text: str) -> Iterator[Assignment]:
 def _word(raw: str, known: dict[str, str]) -> str:
     value = bare = ""
     for match in _WORD.finditer(raw):
-        if match["comment"]:
+        if match["end"]:
             break
         if match["plain"]:
             bare += _expanded(match["plain"], known)

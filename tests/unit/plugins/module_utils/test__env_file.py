@@ -430,6 +430,15 @@ def test_a_quote_that_hides_a_setting_is_named(env_file):
             do(path)
 
 
+def test_a_quote_does_not_stand_in_the_way_of_going_back(env_file):
+    """One that was switched before such quotes were looked for."""
+    rest = b"WEBUI_NAME=Bob's\n#openwebui.postgres# DATABASE_URL=sqlite:////x.db\nMOTTO=it's ours\n"
+    path = env_file(b"# BEGIN openwebui.postgres\n" + BLOCK + rest)
+    assert look(str(path), "/srv/data", "", ENV)["database"]["on_target"]
+    back(path)
+    assert path.read_bytes() == b"WEBUI_NAME=Bob's\nDATABASE_URL=sqlite:////x.db\nMOTTO=it's ours\n"
+
+
 @pytest.mark.parametrize(
     ("env", "message"),
     [

@@ -190,6 +190,7 @@ def test_what_cannot_be_seen_is_not_guessed(open_folder, as_nobody):
         ("A='one\nB=2'\nC=3", [("A", "one\nB=2"), ("C", "3")]),
         ("A=a\\\nb\n", [("A", "ab")]),
         ("A=/srv\nB=$A/x\nC=\"${A}/y\"\nD='$A'\nE=$NONE", [("A", "/srv"), ("B", "/srv/x"), ("C", "/srv/y"), ("D", "$A"), ("E", "$NONE")]),
+        ("A=one; export A\nB=a;b\nC='d;' ;\n", [("A", "one"), ("B", "a;b"), ("C", "d;")]),
         ("A=it's\nB=2\n", [("A", "it"), ("B", "2")]),
         ("\ufeffA=1\n", [("A", "1")]),
         ("A=\n=x\n1A=2\nA", [("A", "")]),
