@@ -193,11 +193,15 @@ def _cannot_replace(file: EnvFile) -> list[str]:
     folder = os.path.dirname(file.path)
     if not os.path.isdir(folder):
         return [f"There is no folder {folder} for webui_env_file. Create it, or correct webui_env_file."]
+    if _is_mount(file.path):
+        return [f"{file.named} is a mount of its own and so cannot be replaced. Mount its folder instead."]
     # Only root can give a file away.
     ours = file.owner.uid in (None, os.geteuid()) or os.geteuid() == 0
     if ours and os.access(folder, os.W_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids):
         return []
-    return [f"{file.named} cannot be replaced by this user ({pwd.getpwuid(os.geteuid()).pw_name}). Set ansible_become to true."]
+    if os.geteuid() == 0:
+        return [f"{file.named} cannot be replaced: nothing can be written to {folder}. Correct webui_env_file, or that folder."]
+    return [f"{file.named} cannot be replaced by the user of the task (uid {os.geteuid()}). Set ansible_become to true."]
 
 
 def _findings(path: str, database: Database, folder: str, wanted: str) -> list[str]:
@@ -226,6 +230,14 @@ def _unseen(where: str, wanted: str) -> bool:
     """Whether the path may be one in a container that the operator's commands start: then only the operator knows the file."""
     with contextlib.suppress(OSError):
         return not os.path.lexists(where) and posixpath.basename(where) == posixpath.basename(wanted) and os.path.exists(wanted)
+    return False
+
+
+def _is_mount(path: str, table: str = "/proc/self/mountinfo") -> bool:
+    """Whether something is mounted at this very path."""
+    with contextlib.suppress(OSError), open(table, encoding="utf-8", errors="surrogateescape") as stream:
+        points = (line.split(" ")[4] for line in stream)
+        return path in (re.sub(r"\\([0-7]{3})", lambda octal: chr(int(octal[1], 8)), point) for point in points)
     return False
 
 
@@ -446,10 +458,7 @@ def _make_like(descriptor: int, path: str, owner: Owner) -> None:
     """Give a draft what the file has that it is to replace, and then what is asked for."""
     with contextlib.suppress(FileNotFoundError):
         facts = os.stat(path)
-        for attribute in os.listxattr(path):
-            # Labels of SELinux, for example. What only root may set stays behind.
-            with contextlib.suppress(OSError):
-                os.setxattr(descriptor, attribute, os.getxattr(path, attribute))
+        _copy_attributes(descriptor, path)
         owner = _merged(Owner(stat.S_IMODE(facts.st_mode), facts.st_uid, facts.st_gid), owner)
     now = os.fstat(descriptor)
     if owner.uid not in (None, now.st_uid):
@@ -457,6 +466,14 @@ def _make_like(descriptor: int, path: str, owner: Owner) -> None:
     if owner.gid not in (None, now.st_gid):
         os.fchown(descriptor, -1, owner.gid)
     os.fchmod(descriptor, PRIVATE if owner.mode is None else owner.mode)
+
+
+def _copy_attributes(descriptor: int, path: str) -> None:
+    """Labels of SELinux, for example. Not every file system has such, and what only root may set stays behind."""
+    with contextlib.suppress(OSError):
+        for attribute in os.listxattr(path):
+            with contextlib.suppress(OSError):
+                os.setxattr(descriptor, attribute, os.getxattr(path, attribute))
 
 
 def _remove(file: EnvFile) -> None:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import stat
@@ -155,9 +156,22 @@ def test_what_cannot_be_read_or_replaced(env_file, tmp_path, open_folder, as_nob
     path.chmod(0o644)
     with as_nobody():
         [finding] = look(str(path))["cannot_write"]
-    assert finding.startswith(f"{path} cannot be replaced by this user (nobody)")
+    assert finding.startswith(f"{path} cannot be replaced by the user of the task (uid ")
     [finding] = look(f"{tmp_path}/none/webui.env")["cannot_write"]
     assert finding == f"There is no folder {tmp_path}/none for webui_env_file. Create it, or correct webui_env_file."
+
+
+def test_a_file_that_is_mounted_by_itself_is_named_before_anything_is_done(env_file, tmp_path, monkeypatch):
+    path = env_file(b"A=1\n")
+    table = tmp_path / "mountinfo"
+    # As the kernel writes what may be white space.
+    point = str(path).replace("w", "\\167")
+    table.write_text(f"24 1 8:1 / / rw - ext4 /dev/sda1 rw\n25 24 8:1 /srv/env {point} rw - ext4 /dev/sda1 rw\n")
+    assert not _env_file._is_mount(str(path))
+    assert _env_file._is_mount(str(path), str(table))
+    monkeypatch.setattr(_env_file, "_is_mount", lambda path: True)
+    [finding] = look(str(path))["cannot_write"]
+    assert finding == f"{path} is a mount of its own and so cannot be replaced. Mount its folder instead."
 
 
 def test_what_is_no_file(tmp_path):
@@ -366,6 +380,39 @@ def test_a_link_stays_a_link(env_file, tmp_path):
 
 
 # -- whatever happens -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_file_system_without_attributes(env_file, monkeypatch):
+    path = env_file(b"A=1\n")
+
+    def fail(*arguments):
+        raise OSError(95, "Operation not supported")
+
+    monkeypatch.setattr(os, "listxattr", fail)
+    assert put(path)["changed"]
+
+
+def test_attributes_are_kept(env_file, monkeypatch):
+    path, kept = env_file(b"A=1\n"), {}
+    monkeypatch.setattr(os, "listxattr", lambda path: ["security.selinux", "user.note"])
+    monkeypatch.setattr(os, "getxattr", lambda path, name: f"{name} of {path}".encode())
+    monkeypatch.setattr(os, "setxattr", lambda descriptor, name, value: kept.update({name: value}))
+    put(path)
+    assert kept == {name: f"{name} of {path}".encode() for name in ("security.selinux", "user.note")}
+
+
+def test_one_that_cannot_be_written_is_one_line(env_file, monkeypatch):
+    path = env_file(b"A=1\n")
+
+    def fail(*arguments):
+        raise OSError(errno.EBUSY, "Device or resource busy")
+
+    monkeypatch.setattr(os, "replace", fail)
+    with pytest.raises(Refused) as caught:
+        put(path)
+    message = f"{path}: cannot be written (Device or resource busy); it is a mount of its own; mount its folder instead"
+    assert str(caught.value) == message
+    assert os.listdir(path.parent) == ["webui.env"]
 
 
 class Killed(BaseException):
