@@ -247,7 +247,7 @@ def secrets_of(path: str, env: dict[str, str]) -> list[str]:
     with contextlib.suppress(Refused):
         text = _read(os.path.realpath(path), path)[0] or ""
     found = set(secrets_in(env, []))
-    for line in (*assignments(text), *assignments(_COMMENT.sub("", text))):
+    for line in (*assignments(text), *assignments(_COMMENT.sub("", _ASIDE.sub("", text)))):
         found.update(secrets_in({line.name: line.value}, []))
     return sorted(found, key=lambda secret: (-len(secret), secret))
 
