@@ -30,6 +30,7 @@ GRACE_SECONDS = 10
 # What is kept of what it prints.
 _KEPT_BYTES = 65536
 _PIECE = 65536
+_PIECES_AT_ONCE = 16
 _LINE_LENGTH = 500
 
 # As the words of a task of ansible.builtin.command, these may name variables.
@@ -99,7 +100,8 @@ def _listen(selector: selectors.BaseSelector, printed: list[bytearray], seconds:
         time.sleep(seconds)
         return
     for key, _events in selector.select(seconds):
-        while True:
+        # Of one that never stops printing, not all that there is.
+        for _piece in range(_PIECES_AT_ONCE):
             try:
                 piece = os.read(key.fd, _PIECE)
             except BlockingIOError:

@@ -74,6 +74,15 @@ def test_one_that_does_not_want_to_end_is_killed(monkeypatch):
     assert sh("trap '' TERM; echo ready; while :; do sleep 0.1; done", 0.5).code == 124
 
 
+def test_one_that_never_stops_printing_is_ended_as_well():
+    assert sh("yes", 0.5).code == 124
+
+
+def test_what_prints_for_ever_in_the_background_is_not_waited_for():
+    """It ends by itself, since nobody listens any more."""
+    assert sh("yes &").code == 0
+
+
 def test_one_that_a_signal_has_ended():
     assert sh("kill -KILL $$").code == 137
 
