@@ -12,7 +12,7 @@ description:
   - Chooses the lines that hold an error, such as the last line of a traceback, and the very last ones. Where none holds an error, the last
     ones.
   - Leaves out secrets, statements with their parameters, and what PostgreSQL says in C(DETAIL), since these hold values of rows.
-positional: _input, secrets
+positional: secrets
 options:
   _input:
     description: What the program printed.
