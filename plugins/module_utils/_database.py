@@ -450,19 +450,16 @@ def _one_line(text: str, options: dict[str, Any]) -> str:
 
 
 @contextmanager
-def _transaction(connection: psycopg.Connection) -> Iterator[None]:
+def _transaction(connection: psycopg.Connection, writes: bool = False) -> Iterator[None]:
     """A transaction that no setting of role, database or server disturbs."""
     with connection.transaction():
-        connection.execute("SET TRANSACTION READ WRITE" if not _is_standby(connection) else "SET TRANSACTION READ ONLY")
+        if writes:
+            connection.execute("SET TRANSACTION READ WRITE")
         connection.execute("SET LOCAL search_path = pg_catalog")
         connection.execute("SET LOCAL statement_timeout = 0")
         connection.execute("SET LOCAL lock_timeout = '30s'")
         connection.execute("SET LOCAL quote_all_identifiers = off")
         yield
-
-
-def _is_standby(connection: psycopg.Connection) -> bool:
-    return connection.execute("SELECT pg_catalog.pg_is_in_recovery() AS standby").fetchone()["standby"]
 
 
 _SEEN = """
@@ -551,7 +548,8 @@ def _provide(options: dict[str, Any], admin: dict[str, Any] | None, wanted: Want
                 made.append("schema")
                 if check_mode:
                     return {"made": made, "ready": False}
-                connection.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(sql.Identifier(wanted.schema)))
+                with _transaction(connection, writes=True):
+                    connection.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(sql.Identifier(wanted.schema)))
                 standing = _look_as_owner(connection, wanted)
     except _NoConnection as reason:
         raise refuse(
@@ -611,7 +609,7 @@ def _do(connection: psycopg.Connection, step: str, wanted: Wanted) -> None:
     if step == "database":
         statement = sql.SQL("CREATE DATABASE {} OWNER {} ENCODING 'UTF8' TEMPLATE template0")
         return _create_database(connection, statement.format(database, owner))
-    with _transaction(connection):
+    with _transaction(connection, writes=True):
         if step == "role":
             connection.execute(sql.SQL("CREATE ROLE {} LOGIN").format(owner) + _password(connection, wanted))
         elif step == "login":
