@@ -42,21 +42,21 @@ class Place:
             connection.execute(sql.SQL(statement).format(**names))
 
     def make_admin(self, *flags: str) -> None:
-        self.sql(f"CREATE ROLE {{admin}} LOGIN PASSWORD 'admin' {' '.join(flags)}")
+        self.sql(f"CREATE ROLE {{admin}} LOGIN PASSWORD 'adm-pw' {' '.join(flags)}")
 
     def make_owner(self, *flags: str) -> None:
-        self.sql(f"CREATE ROLE {{owner}} LOGIN PASSWORD 'owner' {' '.join(flags)}")
+        self.sql(f"CREATE ROLE {{owner}} LOGIN PASSWORD '0wn-pw' {' '.join(flags)}")
 
     def run(self, admin: str | None = None, check: bool = False, python: Path | None = None, **options: Any) -> Any:
         login = {
             "login_host": self.server.cluster.host,
             "login_port": self.server.cluster.port,
             "login_user": self.owner,
-            "login_password": "owner",
+            "login_password": "0wn-pw",
             "login_db": self.database,
         }
         if admin:
-            login.update(admin_user=admin, admin_password="admin" if admin == self.admin else self.server.cluster.password)
+            login.update(admin_user=admin, admin_password="adm-pw" if admin == self.admin else self.server.cluster.password)
         return self._run("webui_database", {**login, **options}, check=check, diff=True, python=python)
 
     def run_as_superuser(self, **options: Any) -> Any:
@@ -79,7 +79,7 @@ class Place:
         """Run the first statement that the message names, as superuser."""
         statement = re.search(r"(?:Run|run|Turn|template0)[^:]*: ((?:ALTER|GRANT|CREATE|DROP) .*?)(?:;|\. |\.$)", message)[1]
         with self.server.admin(database, autocommit=True) as connection:
-            connection.execute(statement.replace("'...'", "'owner'").encode())
+            connection.execute(statement.replace("'...'", "'0wn-pw'").encode())
 
     def everything(self) -> list:
         """Roles and databases of the server, as they are."""
@@ -93,7 +93,7 @@ class Place:
             members = connection.execute("SELECT roleid, member FROM pg_auth_members ORDER BY 1, 2").fetchall()
         return [roles, databases, members]
 
-    def owner_can_work(self, password: str = "owner", schema: str = "public") -> bool:
+    def owner_can_work(self, password: str = "0wn-pw", schema: str = "public") -> bool:
         with psycopg.connect(
             host=self.server.cluster.host, port=self.server.cluster.port, user=self.owner, password=password, dbname=self.database
         ) as connection:
@@ -148,7 +148,7 @@ def test_an_administrator_as_hosters_hand_out_makes_it_all(place):
     made = place.run(place.admin, schema="ui")
     assert made.get("made") == ["role", "membership", "database", "schema"], made
     assert place.run(place.admin, schema="ui")["changed"] is False
-    assert place.owner_can_work("owner", "ui")
+    assert place.owner_can_work("0wn-pw", "ui")
     other = place.run(place.admin, login_password="another")
     assert other.get("made") == ["password"], other
     assert place.owner_can_work("another")
@@ -183,7 +183,7 @@ def test_odd_settings_of_the_roles_do_no_harm(place):
 
 
 def test_a_role_that_may_not_log_in_may_afterwards(place):
-    place.sql("CREATE ROLE {owner} NOLOGIN PASSWORD 'owner'")
+    place.sql("CREATE ROLE {owner} NOLOGIN PASSWORD '0wn-pw'")
     assert place.run_as_superuser().get("made") == ["login", "database"]
 
 
@@ -253,7 +253,7 @@ def test_a_role_that_is_a_superuser(place):
 
 def test_an_administrator_that_is_the_owner_itself(place):
     place.make_admin("CREATEDB")
-    made = place.run(place.admin, login_user=place.admin, login_password="admin")
+    made = place.run(place.admin, login_user=place.admin, login_password="adm-pw")
     assert made.get("made") == ["database"], made
 
 
@@ -372,7 +372,7 @@ def test_what_keeps_the_role_out(place, by_admin, statement, says):
 
 
 def test_a_role_that_may_not_log_in_and_nobody_to_change_it(place):
-    place.sql("CREATE ROLE {owner} NOLOGIN PASSWORD 'owner'")
+    place.sql("CREATE ROLE {owner} NOLOGIN PASSWORD '0wn-pw'")
     place.sql("CREATE DATABASE {database} OWNER {owner}")
     (message,) = place.refused("may not log in")
     place.take_advice(message)
