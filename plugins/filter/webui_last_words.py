@@ -15,8 +15,8 @@ description:
 positional: secrets
 options:
   _input:
-    description: What the program printed.
-    type: str
+    description: What the program printed, as a text or as a list of lines.
+    type: raw
     required: true
   secrets:
     description: What must not be shown. It is looked for also as a URL has it.
@@ -56,7 +56,8 @@ from ansible_collections.openwebui.postgres.plugins.module_utils._last_words imp
 
 def webui_last_words(output: Any, secrets: Any = (), rows: bool = False, most: int = MOST) -> list[str]:
     """The lines that say why a program failed."""
-    return last_words(str(output or ""), [str(secret) for secret in secrets], bool(rows), int(most))
+    text = "\n".join(map(str, output)) if isinstance(output, (list, tuple)) else str(output or "")
+    return last_words(text, [str(secret) for secret in secrets], bool(rows), int(most))
 
 
 class FilterModule:

@@ -23,6 +23,11 @@ def test_numbers_and_secrets():
     assert call("ValueError: private", rows=True) == ["ValueError"]
 
 
+def test_lines_as_a_command_has_them():
+    lines = ["psycopg2.errors.InsufficientPrivilege: permission denied for schema public", "[SQL: ", "CREATE TABLE x (", ")", "]"]
+    assert call(lines) == lines[:1]
+
+
 def test_it_takes_what_it_documents():
     options = yaml.safe_load(webui_last_words.DOCUMENTATION)["options"]
     assert list(options) == ["_input", "secrets", "rows", "most"]
