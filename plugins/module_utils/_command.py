@@ -17,6 +17,7 @@ import subprocess
 import time
 from typing import NamedTuple, Sequence
 
+from ansible_collections.openwebui.postgres.plugins.module_utils import _last_words
 from ansible_collections.openwebui.postgres.plugins.module_utils._problems import refuse
 from ansible_collections.openwebui.postgres.plugins.module_utils._settings import masked
 
@@ -24,14 +25,12 @@ ENV_FILE = "WEBUI_ENV_FILE"
 # As of timeout(1) and of a shell: the command could not be run, so what it returned is no answer.
 TIMED_OUT, NOT_RUN, NOT_FOUND = 124, 126, 127
 NO_ANSWER = (TIMED_OUT, 125, NOT_RUN, NOT_FOUND)
-LAST_LINES = 10
 # How long a command that was asked to end has for it.
 GRACE_SECONDS = 10
 # What is kept of what it prints.
 _KEPT_BYTES = 65536
 _PIECE = 65536
 _PIECES_AT_ONCE = 16
-_LINE_LENGTH = 500
 
 # As the words of a task of ansible.builtin.command, these may name variables.
 _OURS = re.compile(rf"\$(?:{ENV_FILE}\b|\{{{ENV_FILE}\}})")
@@ -123,9 +122,8 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 def last_words(answer: Answer, hidden: list[str]) -> list[str]:
-    """The last lines that a command printed, without secrets. Masked before anything is cut, so that no part of one is left."""
-    lines = [line.strip() for line in masked(answer.words, hidden).splitlines()]
-    return [line if len(line) <= _LINE_LENGTH else line[:_LINE_LENGTH] + "…" for line in lines if line][-LAST_LINES:]
+    """The lines that say why a command failed, without secrets. Masked before anything is cut, so that no part of one is left."""
+    return _last_words.last_words(masked(answer.words, hidden), hidden)
 
 
 def insist(argv: Sequence[str], answer: Answer, timeout: float, hidden: list[str], said: str = "") -> None:

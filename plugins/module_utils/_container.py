@@ -22,6 +22,7 @@ import tarfile
 from typing import Any
 
 from ansible_collections.openwebui.postgres.plugins.module_utils._engine import Engine, EngineError
+from ansible_collections.openwebui.postgres.plugins.module_utils._last_words import LOOKED_AT, last_words
 from ansible_collections.openwebui.postgres.plugins.module_utils._problems import refuse
 from ansible_collections.openwebui.postgres.plugins.module_utils._settings import (
     DATABASE_FILE,
@@ -407,15 +408,15 @@ def _file_in(engine: Engine, container: str, path: str) -> tuple[str, bytes]:
 
 
 def log_of(engine: Engine, inspected: dict[str, Any], lines: int, more_secrets: list[str]) -> list[str]:
-    """The last lines that a container printed, without colours and secrets; none where its log driver keeps them elsewhere."""
+    """What a container printed last, without colours and secrets; nothing where its log driver keeps that elsewhere."""
     try:
-        raw = engine.read(f"/containers/{inspected['Id']}/logs", stdout="1", stderr="1", tail=str(lines))
+        raw = engine.read(f"/containers/{inspected['Id']}/logs", stdout="1", stderr="1", tail=str(max(lines, LOOKED_AT)))
     except EngineError:
         return []
     text = (raw if inspected["Config"].get("Tty") else _demultiplexed(raw)).decode("utf-8", "replace")
     hidden = secrets_in(env_of(inspected["Config"]), more_secrets)
     shown = [masked(_COLOURS.sub("", line).rstrip(), hidden) for line in text.splitlines()]
-    return shown[-lines:]
+    return last_words("\n".join(shown), most=lines)
 
 
 def _demultiplexed(raw: bytes) -> bytes:

@@ -15,11 +15,10 @@ import shutil
 import socket
 from typing import Any, Iterator, NamedTuple
 
+from ansible_collections.openwebui.postgres.plugins.module_utils._compose_plugin import how_to_install_here, is_new_enough, oldest
 from ansible_collections.openwebui.postgres.plugins.module_utils._engine import Engine, EngineError
 from ansible_collections.openwebui.postgres.plugins.module_utils._problems import Findings, Refused
 
-# docker_compose_v2 of community.docker works with this one and newer ones.
-OLDEST_COMPOSE = (2, 18)
 OLDEST_POSTGRES = 14
 # The published image keeps its data in another place from this one on.
 FIRST_MOVED = 18
@@ -66,16 +65,17 @@ class Plan(NamedTuple):
         return os.path.normpath(os.path.join(self.data_dir, self.place))
 
 
-def examine(engine: Engine, plan: Plan, compose_says: str) -> dict[str, Any]:
+def examine(engine: Engine, plan: Plan, compose_says: str | None) -> dict[str, Any]:
     """Look at Docker and the folders.
 
-    :param compose_says: what C(docker compose version) printed.
+    :param compose_says: what C(docker compose version) printed; None where the plugin is yet to be put in place.
     :returns: what the role needs to know.
     :raises Refused: with every reason why the server cannot be made.
     """
     findings = Findings()
     _check_names(findings, plan)
-    _check_compose(findings, compose_says)
+    if compose_says is not None:
+        _check_compose(findings, compose_says)
     docker = _look_at_docker(findings, engine, plan)
     try:
         _check_project(findings, plan)
@@ -108,13 +108,10 @@ def _check_names(findings: Findings, plan: Plan) -> None:
 
 
 def _check_compose(findings: Findings, says: str) -> None:
-    found = re.match(r"v?(\d+)\.(\d+)", says)
-    if not found or (int(found[1]), int(found[2])) < OLDEST_COMPOSE:
-        oldest = ".".join(map(str, OLDEST_COMPOSE))
+    if not is_new_enough(says):
         findings.add(
             "compose",
-            f'there is no Docker Compose {oldest} or newer ("docker compose version" says: {says or "nothing"}); install the package '
-            "docker-compose-plugin of docker.com, docker-compose-v2 of Ubuntu, or see https://docs.docker.com/compose/install/linux/",
+            f'there is no Docker Compose {oldest()} or newer ("docker compose version" says: {says or "nothing"}); {how_to_install_here()}',
         )
 
 

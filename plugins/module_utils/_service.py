@@ -19,6 +19,7 @@ import re
 import shlex
 from typing import Any, Callable, Sequence
 
+from ansible_collections.openwebui.postgres.plugins.module_utils._last_words import LOOKED_AT, last_words
 from ansible_collections.openwebui.postgres.plugins.module_utils._settings import (
     DATABASE_FILE,
     KEY_FILE,
@@ -312,7 +313,9 @@ def _secret_key(env: dict[str, str], folder: str) -> dict[str, str]:
 
 
 def _log(run: Run, unit: str, env: dict[str, str], folder: str, lines: int) -> list[str]:
-    """The last lines that the service has logged, without secrets."""
-    code, output = run(["journalctl", "--no-pager", "--quiet", "--output=cat", f"--lines={lines}", f"--unit={unit}"])
+    """What the service has logged last, without secrets."""
+    looked_at = max(lines, LOOKED_AT)
+    code, output = run(["journalctl", "--no-pager", "--quiet", "--output=cat", f"--lines={looked_at}", f"--unit={unit}"])
     hidden = secrets_in(env, [_text_of(posixpath.join(folder, KEY_FILE)).strip()])
-    return [masked(line.rstrip(), hidden) for line in output.splitlines()][-lines:] if code == 0 else []
+    shown = [masked(line.rstrip(), hidden) for line in output.splitlines()]
+    return last_words("\n".join(shown), most=lines) if code == 0 else []

@@ -33,7 +33,7 @@ options:
     default: false
   log_lines:
     description:
-      - How many of the last lines of each container's log to return.
+      - How many lines of each container's log to return. Of the last ones, those that hold an error come first, then the very last.
     type: int
     default: 0
   sqlite_path:
@@ -269,7 +269,7 @@ containers:
       sample: "1.41"
     log:
       description:
-        - The last lines of its log. Values of environment variables whose names suggest a secret, passwords in URLs and the secret
+        - What its log says last. Values of environment variables whose names suggest a secret, passwords in URLs and the secret
           key are masked. Empty without O(log_lines), or when its log driver keeps them elsewhere.
       type: list
       elements: str

@@ -88,6 +88,11 @@ options:
       - File that the role makes once the server was up.
     type: path
     required: true
+  compose_later:
+    description:
+      - The Compose plugin is put in place later, so that it is not asked for.
+    type: bool
+    default: false
   room_mb:
     description:
       - How much space the new database may need, in MB. With V(0), none.
@@ -190,15 +195,17 @@ def main() -> None:
             "mark": {"type": "str", **required},
             "superuser_file": {"type": "path", **required},
             "up_file": {"type": "path", **required},
+            "compose_later": {"type": "bool", "default": False},
             "room_mb": {"type": "int", "default": 0},
         },
         supports_check_mode=True,
     )
     options = dict(module.params)
     engine = options.pop("docker_host")
+    says = None if options.pop("compose_later") else compose_version(module)
     plan = Plan(password_file=options.pop("superuser_file"), **options)
     try:
-        module.exit_json(changed=False, **examine(Engine(engine), plan, compose_version(module)))
+        module.exit_json(changed=False, **examine(Engine(engine), plan, says))
     except Refused as refused:
         module.fail_json(msg=str(refused), problems=[problem.as_result() for problem in refused.problems])
 

@@ -35,7 +35,7 @@ options:
     default: false
   log_lines:
     description:
-      - How many of the last lines of its log to return.
+      - How many lines of its log to return. Of the last ones, those that hold an error come first, then the very last.
     type: int
     default: 0
   sqlite_path:
@@ -189,7 +189,7 @@ service:
           type: str
           sample: /var/lib/open-webui/.webui_secret_key
     log:
-      description: The last lines of its log, with secrets masked. Empty without O(log_lines).
+      description: What its log says last, with secrets masked. Empty without O(log_lines).
       type: list
       elements: str
       sample: ["INFO:     Started server process [1]"]

@@ -33,7 +33,10 @@ PLAY = [
         "name": "Include the role",
         "hosts": "webui",
         "gather_facts": False,
-        "environment": {"PATH": "{{ test_path | default(lookup('ansible.builtin.env', 'PATH')) }}"},
+        "environment": {
+            "PATH": "{{ test_path | default(lookup('ansible.builtin.env', 'PATH')) }}",
+            "DOCKER_CONFIG": "{{ test_docker_config | default(lookup('ansible.builtin.env', 'DOCKER_CONFIG')) }}",
+        },
         "tasks": [
             {
                 "name": "Look before",
@@ -306,6 +309,45 @@ def test_every_instance_has_a_database_and_an_owner_without_more_rights(
             connection.execute("CREATE TABLE mine (id int)")
             connection.rollback()
     assert not (eighteen.folder / "secrets" / "owner-third").exists()
+
+
+def test_a_system_with_python_39_and_no_compose_plugin(
+    docker: Docker, scratch: Scratch, image: Callable[..., str], hosts: Hosts
+) -> None:
+    """As Amazon Linux 2023 is: Docker is in its packages, and no Compose plugin."""
+    ours = Path(os.environ["DOCKER_CONFIG"]) / "cli-plugins" / "docker-compose"
+    config = scratch.folder("amazon-config")
+    place = config / "cli-plugins" / "docker-compose"
+    server = Server(docker, scratch, image("postgres", 18), "amazon", 18)
+    python = {name: str(paths.PYTHON39) for name in ("ansible_python_interpreter", "webui_python_interpreter")}
+    hosts.add("amazon", server.variables, python, {"test_docker_config": str(config)})
+
+    hosts.play(["amazon"]).failed_saying(
+        "there is no Docker Compose 2.18 or newer",
+        "/usr/local/lib/docker/cli-plugins/docker-compose, mode 0755",
+        "webui_postgres_compose_plugin",
+    )
+
+    given = hosts.all["amazon"]
+    given["webui_postgres_compose_plugin_path"] = str(place)
+    for wrong, says in ((ours.read_bytes()[:64].replace(b"\x3e\x00", b"\xb7\x00", 1), "aarch64"), (b"Not Found", "Exec format error")):
+        (config / "wrong").write_bytes(wrong)
+        given["webui_postgres_compose_plugin"] = str(config / "wrong")
+        hosts.play(["amazon"]).failed_saying(says, "is no Compose plugin" if "Exec" in says else "is a program for")
+        assert not place.exists()
+
+    given["webui_postgres_compose_plugin"] = str(ours)
+    rehearsal = hosts.play(["amazon"], "--check").succeeded()
+    assert "Put the Compose plugin in place] ***" in rehearsal.output
+    assert "changed: [amazon]" in rehearsal.output.partition("Put the Compose plugin in place] ***")[2].partition("TASK [")[0]
+    assert not place.exists()
+
+    hosts.play(["amazon"]).succeeded()
+    assert place.read_bytes() == ours.read_bytes()
+    assert mode(place) == 0o755
+    assert docker.health(server.container) == "healthy"
+    again = hosts.play(["amazon"]).succeeded()
+    assert again.changed == 0, again.end
 
 
 def without_compose(folder: Path) -> str:

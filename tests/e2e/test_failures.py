@@ -10,8 +10,9 @@ import sqlite3
 
 from lab import webui_play
 from lab.webui_snapshot import differences, repaired, snapshot
+from psycopg import sql
 
-from .conftest import SiteMaker
+from .conftest import HOSTILE_PASSWORD, SiteMaker
 
 # As a driver that is missing would do: Open WebUI starts on SQLite and refuses to on PostgreSQL.
 FAILS_ON_POSTGRESQL = """
@@ -79,6 +80,39 @@ def test_what_cannot_work_is_said_before_anything_is_stopped(site: SiteMaker) ->
     run = place.play(webui_play.MIGRATE, "-vvv").failed_saying("Nothing was stopped")
 
     assert "wrong ' \" % one" not in run.output
+    assert (place.service.pid, place.fingerprint()) == (pid, content)
+
+
+# What some administrators have: tables are made by others.
+NO_TABLES = """
+CREATE FUNCTION refuse() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'tables are made by the database team'; END $$;
+CREATE EVENT TRIGGER no_tables ON ddl_command_start WHEN TAG IN ('CREATE TABLE') EXECUTE FUNCTION refuse();
+"""
+
+
+def test_a_database_in_which_no_schema_can_be_made_says_why(site: SiteMaker) -> None:
+    """All rights in the database and none to create in public; then a bootstrap that fails all the same."""
+    place = site("granted")
+    place.variables |= {"webui_postgres_admin_user": "", "webui_postgres_admin_password": ""}
+    owner, database = (sql.Identifier(place.variables[f"webui_database_{what}"]) for what in ("user", "name"))
+    place.server.create_role(place.variables["webui_database_user"], HOSTILE_PASSWORD)
+    place.server.execute(
+        sql.SQL("CREATE DATABASE {}").format(database),
+        sql.SQL("GRANT ALL ON DATABASE {} TO {}").format(database, owner),
+    )
+    place.start()
+    pid, content = place.service.pid, place.fingerprint()
+
+    lacks = ("may not create tables in the schema public", "it lacks CREATE there", "GRANT CREATE ON SCHEMA")
+    place.play().failed_saying("Nothing was stopped", *lacks)
+
+    with place.server.admin(place.variables["webui_database_name"], autocommit=True) as connection:
+        connection.execute(sql.SQL("GRANT CREATE ON SCHEMA public TO {}").format(owner))
+        connection.execute(NO_TABLES)
+    run = place.play(webui_play.MIGRATE, "-vvv").failed_saying("Nothing was stopped", "tables are made by the database team")
+
+    assert "CREATE TABLE alembic_version" not in run.output
+    assert [secret for secret in place.secrets if secret in run.output] == []
     assert (place.service.pid, place.fingerprint()) == (pid, content)
 
 

@@ -488,7 +488,14 @@ def test_both_streams_without_colours(fake, engine):
 
 def test_only_the_last_lines(fake, engine):
     assert log(fake, engine, frames((1, b"one\ntwo\nthree\n")), lines=2) == ["two", "three"]
-    assert any("tail=2" in call for call in fake.asked)
+    assert any("tail=400" in call for call in fake.asked)
+
+
+def test_the_error_above_the_statement(fake, engine):
+    statement = "".join(f"\tcolumn_{number} TEXT,\n" for number in range(50))
+    raw = f"psycopg2.errors.InsufficientPrivilege: permission denied for schema public\n[SQL: \nCREATE TABLE x (\n{statement})\n"
+    shown = log(fake, engine, frames((1, f"{raw}(Background on this error at: https://sqlalche.me/e/20/f405)\n".encode())), lines=5)
+    assert shown == ["psycopg2.errors.InsufficientPrivilege: permission denied for schema public"]
 
 
 def test_a_terminal_has_one_stream(fake, engine):

@@ -74,7 +74,7 @@ def plan(tmp_path: Path, free_port: int) -> Plan:
     )
 
 
-def problems(engine: FakeEngine, plan: Plan, compose: str = COMPOSE) -> list[str]:
+def problems(engine: FakeEngine, plan: Plan, compose: str | None = COMPOSE) -> list[str]:
     try:
         examine(engine, plan, compose)
     except Refused as refused:
@@ -145,7 +145,12 @@ def test_a_new_compose_will_do(engine, plan, says):
 @pytest.mark.parametrize("says", ["", "2.17.9", "1.29.2", "docker: 'compose' is not a docker command."])
 def test_an_old_compose_or_none_is_refused(engine, plan, says):
     (problem,) = problems(engine, plan, says)
-    assert f'("docker compose version" says: {says or "nothing"}); install the package' in problem
+    assert f'("docker compose version" says: {says or "nothing"}); ' in problem
+    assert "/usr/local/lib/docker/cli-plugins/docker-compose, mode 0755" in problem
+
+
+def test_a_plugin_that_is_put_in_place_later_is_not_asked_for(engine, plan):
+    assert problems(engine, plan, None) == []
 
 
 def test_without_docker_the_folders_are_looked_at_all_the_same(engine, plan):

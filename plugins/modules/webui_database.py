@@ -1,0 +1,165 @@
+#!/usr/bin/python
+# -*- coding: utf-8 -*-
+
+# Copyright: (c) 2026, openwebui.postgres contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: webui_database
+short_description: A database for Open WebUI and the role that owns it
+version_added: 0.1.0
+description:
+  - Connects as the role O(login_user) to O(login_db) and names everything that the role lacks there, each with the statement to run.
+    Rights are asked for one by one.
+  - With O(admin_user), creates what is missing first. The role, its password, the database (UTF8, from C(template0)) and the schema.
+  - What is there is left as it is. A database of another role is not taken over, and no right is granted in it.
+  - The administrator needs no superuser rights. What it may not do is named before anything is made.
+options:
+  admin_user:
+    description:
+      - Role that may create roles and databases. Without it, nothing is created.
+    type: str
+  admin_password:
+    description:
+      - Password of O(admin_user).
+    type: str
+  admin_db:
+    description:
+      - Database that O(admin_user) connects to.
+    type: str
+    default: postgres
+  admin_help:
+    description:
+      - What to do if O(admin_user) cannot connect, as the end of that message.
+    type: str
+    default: ""
+  password_file:
+    description:
+      - File that O(login_password) is kept in, if it was made up. Then it is not set in place of a password that the role has already.
+        The file is not read.
+    type: path
+attributes:
+  check_mode:
+    description: Says what would be created. What is there is looked at.
+    support: full
+  diff_mode:
+    description: Shows what is created, by name.
+    support: full
+  idempotent:
+    description: What is there is left as it is. A password that works is not set.
+    support: full
+notes:
+  - A password reaches the server as the verifier that it stores, never in clear text.
+extends_documentation_fragment:
+  - openwebui.postgres.connection
+seealso:
+  - module: openwebui.postgres.webui_pg_migrate
+author:
+  - openwebui.postgres contributors (@openwebui)
+"""
+
+EXAMPLES = r"""
+- name: Find out whether the database can be used
+  openwebui.postgres.webui_database:
+    login_host: db.example.com
+    login_user: openwebui
+    login_password: "{{ webui_database_password }}"
+    login_db: openwebui
+
+- name: Create what is missing
+  openwebui.postgres.webui_database:
+    login_host: db.example.com
+    login_user: openwebui
+    login_password: "{{ webui_database_password }}"
+    login_db: openwebui
+    admin_user: postgres
+    admin_password: "{{ vault_postgres_password }}"
+"""
+
+RETURN = r"""
+ready:
+  description: Whether the role can use the database. Always true but in check mode, where something is still to be created.
+  returned: success
+  type: bool
+  sample: true
+made:
+  description:
+    - What was created, or would be. V(role), V(login) (the role may log in now), V(password), V(membership) (the administrator may act for
+      the role now), V(database), V(schema).
+  returned: success
+  type: list
+  elements: str
+  sample: [role, database]
+problems:
+  description:
+    - All that stands in the way. V(kind) is a word for programs, V(message) one line for people.
+  returned: when the task is refused
+  type: list
+  elements: dict
+  sample: [{"kind": "privilege", "message": "…"}]
+problems_total:
+  description: The number of problems.
+  returned: when the task is refused
+  type: int
+  sample: 1
+"""
+
+from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+from ansible_collections.openwebui.postgres.plugins.module_utils._connection import PSYCOPG_IMPORT_ERROR, connection_argument_spec
+from ansible_collections.openwebui.postgres.plugins.module_utils._database import Wanted, provide
+from ansible_collections.openwebui.postgres.plugins.module_utils._problems import Refused
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec={
+            "admin_user": {"type": "str"},
+            "admin_password": {"type": "str", "no_log": True},
+            "admin_db": {"type": "str", "default": "postgres"},
+            "admin_help": {"type": "str", "default": ""},
+            # A path, and no password.
+            "password_file": {"type": "path", "no_log": False},
+            **connection_argument_spec(),
+        },
+        required_one_of=[["login_user"]],
+        supports_check_mode=True,
+    )
+    if PSYCOPG_IMPORT_ERROR is not None:
+        module.fail_json(msg=missing_required_lib("psycopg"), exception=PSYCOPG_IMPORT_ERROR)
+    options = module.params
+    try:
+        result = provide(options, admin_options(options), wanted_from(options), module.check_mode)
+    except Refused as refused:
+        problems = [problem.as_result() for problem in refused.problems]
+        module.fail_json(msg="\n".join(problem["message"] for problem in problems), problems=problems, problems_total=refused.total)
+    names = {"role": options["login_user"], "database": options["login_db"], "schema": options["schema"]}
+    after = {what: names.get(what, names["role"]) for what in result["made"]}
+    module.exit_json(changed=bool(after), diff={"before": {}, "after": after}, **result)
+
+
+def admin_options(options: dict) -> dict | None:
+    """The connection of the administrator, if there is one."""
+    if not options["admin_user"]:
+        return None
+    named = {"login_user": options["admin_user"], "login_password": options["admin_password"], "login_db": options["admin_db"]}
+    return {**options, **named}
+
+
+def wanted_from(options: dict) -> Wanted:
+    host = options["login_unix_socket"] or options["login_host"] or "the local socket"
+    return Wanted(
+        owner=options["login_user"],
+        password=options["login_password"] or "",
+        database=options["login_db"],
+        schema=options["schema"],
+        where=f"{host} port {options['login_port']}",
+        password_file=options["password_file"] or "",
+        admin_help=options["admin_help"],
+    )
+
+
+if __name__ == "__main__":
+    main()
