@@ -24,6 +24,7 @@ from urllib.parse import parse_qs, unquote
 
 from ansible_collections.openwebui.postgres.plugins.module_utils._engine import Engine, EngineError
 from ansible_collections.openwebui.postgres.plugins.module_utils._problems import refuse
+from ansible_collections.openwebui.postgres.plugins.module_utils._storage import Storage
 
 KEPT = "-on-sqlite"
 HALF_MADE = "-on-postgresql"
@@ -214,6 +215,9 @@ def describe(engine: Engine, inspected: dict[str, Any], known_as: str, log_lines
     kept = inspect(engine, known_as + KEPT)
     labels = config.get("Labels") or {}
     settings = _network_settings(engine, inspected)
+    storage = Storage(engine, inspected)
+    folder = storage.real(data_dir(env))
+    file = _sqlite_inside(storage, env, database)
     aside = kept is not None and kept["Id"] != inspected["Id"]
     return {
         "id": inspected["Id"],
@@ -235,10 +239,12 @@ def describe(engine: Engine, inspected: dict[str, Any], known_as: str, log_lines
         "networks": sorted(networks_of(inspected)),
         "ports": _ports(inspected["HostConfig"], settings, state),
         "health_url": _health_url(env, host, settings, state),
-        "data_dir": on_host(inspected, data_dir(env)),
+        "data_dir": storage.on_host(folder),
         "data_dir_inside": data_dir(env),
-        "sqlite_path": _sqlite_path(inspected, env, database),
-        "database": {**database._asdict(), "where": _where(inspected, database)},
+        "out_of_reach": storage.why_not(folder),
+        "sqlite_path": storage.on_host(file) if file else "",
+        "sqlite_path_inside": file,
+        "database": {**database._asdict(), "where": _where(storage, database, file)},
         "secret_key": source,
         "kept": {"id": kept["Id"], "name": name_of(kept)} if aside else {},
         "made": MADE in labels,
@@ -290,25 +296,6 @@ def data_dir(env: dict[str, str]) -> str:
     return posixpath.normpath(posixpath.join(WORKING_DIR, env.get("DATA_DIR") or DATA_DIR))
 
 
-def on_host(inspected: dict[str, Any], path: str) -> str:
-    """Where a path in a container lies on the host; empty when that is no mount."""
-    mount = _mount_of(inspected, path)
-    if mount is None or not mount.get("Source") or mount.get("Type") not in ("bind", "volume"):
-        return ""
-    rest = posixpath.relpath(path, posixpath.normpath(mount["Destination"]))
-    return posixpath.normpath(posixpath.join(mount["Source"], rest))
-
-
-def _mount_of(inspected: dict[str, Any], path: str) -> dict[str, Any] | None:
-    """The mount that a path in a container lies on: the innermost one."""
-    fitting = [mount for mount in inspected.get("Mounts") or [] if _below(path, posixpath.normpath(mount["Destination"]))]
-    return max(fitting, key=lambda mount: len(posixpath.normpath(mount["Destination"])), default=None)
-
-
-def _below(path: str, folder: str) -> bool:
-    return path == folder or path.startswith(folder.rstrip("/") + "/")
-
-
 # -- the database ---------------------------------------------------------------------------------------------------------------
 
 
@@ -351,16 +338,16 @@ def _server(match: re.Match[str]) -> str:
     return f"{unquote(host)}:{port}/{name}"
 
 
-def _where(inspected: dict[str, Any], database: Database) -> str:
-    if database.kind != "sqlite":
+def _where(storage: Storage, database: Database, file: str) -> str:
+    if database.kind != "sqlite" or not file:
         return database.where
-    return (on_host(inspected, database.where) if database.where else "") or database.where
+    return storage.on_host(file) or file
 
 
-def _sqlite_path(inspected: dict[str, Any], env: dict[str, str], database: Database) -> str:
-    """The webui.db on the host: the one in use, or the one that was there before PostgreSQL."""
+def _sqlite_inside(storage: Storage, env: dict[str, str], database: Database) -> str:
+    """The webui.db in use, or the one that was before PostgreSQL: where it really lies in the container."""
     path = database.where if database.kind == "sqlite" else posixpath.join(data_dir(env), "webui.db")
-    return on_host(inspected, path) if path else ""
+    return storage.real(path) if path else ""
 
 
 # -- reaching it ----------------------------------------------------------------------------------------------------------------
@@ -425,7 +412,8 @@ def key_of(engine: Engine, inspected: dict[str, Any]) -> tuple[dict[str, Any], s
     key = content.decode("utf-8", "replace").rstrip("\n")
     if not key:
         return {"from": "none", "path": "", "on_mount": False}, ""
-    return {"from": "file", "path": path, "on_mount": _mount_of(inspected, path) is not None}, key
+    mount = Storage(engine, inspected).mount_of(path) or {}
+    return {"from": "file", "path": path, "on_mount": mount.get("Type") in ("bind", "volume")}, key
 
 
 def _file_in(engine: Engine, container: str, path: str) -> tuple[str, bytes]:
