@@ -60,6 +60,8 @@ class Service(NamedTuple):
     :ivar hidden: why its processes cannot be seen; empty where they can.
     :ivar fleeting: folders that are there only as long as it runs.
     :ivar why_not: why its file is nowhere on the host; empty where it is.
+    :ivar on_host: where this host has the file that its settings name, also while it does not run; empty where that is not known.
+    :ivar log_elsewhere: the log of that file is not beside it on this host.
     """
 
     name: str
@@ -70,6 +72,8 @@ class Service(NamedTuple):
     hidden: str = ""
     fleeting: tuple[str, ...] = ()
     why_not: str = ""
+    on_host: str = ""
+    log_elsewhere: bool = False
 
 
 class Noted(NamedTuple):
@@ -90,6 +94,8 @@ def of_container(engine: Engine, name: str, inside: str) -> Service:
         return Service(f"The container {name}", False, ())
     called = f"The container {name_of(inspected)}"
     storage = Storage(engine, inspected)
+    file = storage.real(inside) if inside else ""
+    on_host = storage.on_host(file) if file else ""
     pid = int(inspected["State"].get("Pid") or 0)
     service = Service(
         called,
@@ -97,7 +103,9 @@ def of_container(engine: Engine, name: str, inside: str) -> Service:
         (),
         inside,
         fleeting=tuple(storage.fleeting()),
-        why_not=storage.why_not(storage.real(inside)) if inside else "",
+        why_not=storage.why_not(file) if file else "",
+        on_host=on_host,
+        log_elsewhere=bool(on_host) and storage.on_host(f"{file}-wal") != f"{on_host}-wal",
     )
     if not service.running:
         return service
@@ -116,7 +124,7 @@ def of_unit(run: Run, unit: str, inside: str) -> Service:
     pid, group = int(facts.get("MainPID") or 0), facts.get("ControlGroup") or ""
     # Removed at a stop, unless it is said otherwise.
     folders = facts.get("RuntimeDirectory", "").split() if facts.get("RuntimeDirectoryPreserve", "no") == "no" else []
-    service = Service(unit, pid > 0, (), inside, fleeting=tuple(posixpath.join("/run", folder) for folder in folders))
+    service = Service(unit, pid > 0, (), inside, on_host=inside, fleeting=tuple(posixpath.join("/run", folder) for folder in folders))
     if not pid:
         return service
     return _with_processes(service, lambda: [pid, *(other for other in (in_control_group(group) if group else []) if other != pid)])
@@ -134,7 +142,7 @@ def of_commands(running: bool, inside: str, health_url: str) -> Service:
     match = re.match(r"(https?)://(\[[^\]]*\]|[^/:?#]*)(?::(\d+))?", health_url)
     here = match is not None and match[2] in _HERE
     port = int(match[3] or (443 if match[1] == "https" else 80)) if here else 0
-    return Service("Open WebUI", running, None, inside, port)
+    return Service("Open WebUI", running, None, inside, port, on_host=inside if inside.startswith("/") else "")
 
 
 def _become(name: str) -> str:
@@ -167,7 +175,7 @@ def report(path: str, service: Service, noted: Noted | None = None) -> dict[str,
         return {**answer, "exists": os.path.exists(path), "findings": _missing(path, service, noted, str(refused))}
     except OSError as error:
         return {**answer, "exists": True, "findings": [f"{path}: cannot be read ({error.strerror}). Set ansible_become to true."]}
-    evidence, findings = _evidence(location, service, users) if service.running else (NONE, [])
+    evidence, findings = _evidence(location, service, users) if service.running else (NONE, _at_rest(location, service))
     return {
         "exists": True,
         "real_path": location.real,
@@ -227,6 +235,26 @@ def _evidence(location: Location, service: Service, users: list[Holder]) -> tupl
         return NONE, [_become(service.name)]
 
 
+def _at_rest(location: Location, service: Service) -> list[str]:
+    """What settings and mounts say where there is no process to ask."""
+    try:
+        named = identity_of(service.on_host) if service.on_host else None
+    except Hidden:
+        named = None
+    if named is None:
+        return []
+    if named != location.identity:
+        return _not_ours(location, service, service.on_host, seen="")
+    return [_log_elsewhere(location, service, service.inside)] if service.log_elsewhere else []
+
+
+def _log_elsewhere(location: Location, service: Service, name: str) -> str:
+    return (
+        f"{service.name} has {location} as {name}, and SQLite keeps its log beside that, which is not beside {location.real}: rows in the "
+        "log could not be seen. Mount the whole folder instead of the file alone, and see that the file has one name only."
+    )
+
+
 def _evidence_of(location: Location, service: Service) -> tuple[str, list[str]]:
     """Where the processes are known."""
     opened = _opened(service)
@@ -258,11 +286,7 @@ def _judge(location: Location, service: Service, ours: list[Open]) -> tuple[str,
         folder = identity_of(f"{os.path.dirname(location.real)}")
         seen = see(entry.pid, entry.name)
         if (posixpath.basename(entry.name), seen.folder) != (os.path.basename(location.real), folder):
-            return NONE, [
-                f"{service.name} has {location} open as {entry.name}, and SQLite keeps its log beside that, which is not beside "
-                f"{location.real}: rows in the log could not be seen. Mount the whole folder instead of the file alone, and see that the "
-                "file has one name only."
-            ]
+            return NONE, [_log_elsewhere(location, service, entry.name)]
     return OPEN, []
 
 
@@ -278,9 +302,10 @@ def _evidence_of_path(location: Location, service: Service) -> tuple[str, list[s
     return _judge(location, service, [Open(service.pids[0], seen.path, location.identity, False)])
 
 
-def _not_ours(location: Location, service: Service, others: str) -> list[str]:
-    line = f"{service.name} works with {others}{_as_it_sees(service)}, and not with {location}. Set webui_sqlite_path to the file in use"
-    return [f"{line}, as the host names it." if service.fleeting or service.why_not else f"{line}.", *filter(None, [service.why_not])]
+def _not_ours(location: Location, service: Service, others: str, seen: str | None = None) -> list[str]:
+    seen = _as_it_sees(service) if seen is None else seen
+    line = f"{service.name} works with {others}{seen}, and not with {location}. Set webui_sqlite_path to the file in use."
+    return [line, service.why_not] if service.why_not else [line]
 
 
 def _as_it_sees(service: Service) -> str:

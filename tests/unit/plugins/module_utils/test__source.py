@@ -146,7 +146,7 @@ def test_opened_by_its_other_name(make_source, start_writer):
     os.link(path, other)
     start_writer(str(other), OPEN)
     [finding] = report(path, of_commands(True, "", ""))["findings"]
-    assert finding.startswith(f"Open WebUI has {path} open as {other}, and SQLite keeps its log beside that, which is not beside {path}")
+    assert finding.startswith(f"Open WebUI has {path} as {other}, and SQLite keeps its log beside that, which is not beside {path}")
 
 
 def test_the_file_was_set_aside_and_another_put_there(make_source, start_writer):
@@ -409,7 +409,7 @@ def test_a_file_that_is_mounted_alone(container, data, tmp_path, monkeypatch):
     mounted = f"root{FILE}"
     monkeypatch.setattr(_open_files, "identity_of", lambda path: real(str(host / "webui.db") if path.endswith(mounted) else path))
     [finding] = report(str(host / "webui.db"), container())["findings"]
-    assert finding.startswith(f"The container open-webui has {host}/webui.db open as {FILE}, and SQLite keeps its log beside that")
+    assert finding.startswith(f"The container open-webui has {host}/webui.db as {FILE}, and SQLite keeps its log beside that")
     assert finding.endswith("Mount the whole folder instead of the file alone, and see that the file has one name only.")
 
 
@@ -440,6 +440,38 @@ def test_a_container_that_does_not_run(fake, data):
     fake.containers[identifier]["State"] = {"Status": "exited", "Running": False, "Pid": 0}
     answer = report(f"{data}/webui.db", of_container(Engine(fake.host), "open-webui", FILE))
     assert (answer["evidence"], answer["findings"]) == ("none", [])
+
+
+def test_a_stopped_container_whose_settings_name_another_file(fake, data, make_source):
+    """There is no process to ask, but settings and mounts."""
+    path = make_source()
+    identifier = fake.run(host={"Binds": [f"{data}:{DATA}"]})
+    fake.containers[identifier]["State"] = {"Status": "exited", "Running": False, "Pid": 0}
+    service = of_container(Engine(fake.host), "open-webui", FILE)
+    assert report(path, service)["findings"] == [
+        f"The container open-webui works with {data}/webui.db, and not with {path}. Set webui_sqlite_path to the file in use."
+    ]
+    assert report(f"{data}/webui.db", service)["findings"] == []
+
+
+def test_a_stopped_container_with_a_file_that_is_mounted_alone(fake, data):
+    identifier = fake.run(host={"Binds": [f"/srv/data:{DATA}", f"{data}/webui.db:{FILE}"]})
+    fake.containers[identifier]["State"] = {"Status": "exited", "Running": False, "Pid": 0}
+    [finding] = report(f"{data}/webui.db", of_container(Engine(fake.host), "open-webui", FILE))["findings"]
+    assert finding.startswith(f"The container open-webui has {data}/webui.db as {FILE}, and SQLite keeps its log beside that")
+
+
+def test_settings_name_another_file_while_nothing_runs(make_source, tmp_path):
+    path = make_source()
+    other = tmp_path / "elsewhere.db"
+    shutil.copy(path, other)
+    for service in (of_commands(False, str(other), ""), of_unit(lambda _command: (0, "MainPID=0"), "chat.service", str(other))):
+        assert report(path, service)["findings"] == [
+            f"{service.name} works with {other}, and not with {path}. Set webui_sqlite_path to the file in use."
+        ]
+        assert report(str(other), service)["findings"] == []
+    # A path within a container that the commands start means nothing here.
+    assert report(path, of_commands(False, "/app/backend/data/webui.db", ""))["findings"] == []
 
 
 def test_no_such_container(fake):
