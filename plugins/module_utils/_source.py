@@ -303,7 +303,9 @@ def _evidence_of_path(location: Location, service: Service) -> tuple[str, list[s
 
 
 def _not_ours(location: Location, service: Service, others: str, seen: str | None = None) -> list[str]:
-    seen = _as_it_sees(service) if seen is None else seen
+    if seen is None:
+        # A unit may have mounts of its own as well: then the same path means two files.
+        seen = " (as it sees it, with its own mounts)" if others == location.real else _as_it_sees(service)
     line = f"{service.name} works with {others}{seen}, and not with {location}. Set webui_sqlite_path to the file in use."
     return [line, service.why_not] if service.why_not else [line]
 

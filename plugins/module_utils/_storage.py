@@ -159,7 +159,8 @@ class Storage:
         return (
             f"{path} of the container {self.name} lies on the volume {mount.get('Name')} (driver {driver}"
             f"{f', type {filesystem}' if filesystem else ''}), which is mounted only while a container uses it, so nothing could be read "
-            "after the stop. Mount the same on the host yourself, so that it stays, and set webui_data_dir to the folder there."
+            "after the stop. Mount the same on the host yourself, with the same options, so that it stays, and set webui_data_dir to the "
+            "folder there; or run the container with that folder mounted instead."
         )
 
 

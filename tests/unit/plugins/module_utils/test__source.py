@@ -312,6 +312,18 @@ def test_a_folder_that_goes_away_with_the_unit(make_source, proc, monkeypatch, p
     assert all(finding.startswith(f"{path} is there only while Open WebUI runs") for finding in found)
 
 
+def test_a_unit_with_mounts_of_its_own(make_source, proc, tmp_path):
+    """The same path, another file."""
+    path = make_source()
+    root = tmp_path / "root"
+    (root / path[1:]).parent.mkdir(parents=True)
+    shutil.copy(path, root / path[1:])
+    proc.add(7, str(root), "inner", cgroup="0::/c")
+    service = of_unit(lambda _command: (0, "MainPID=7\nControlGroup=/c\n"), "chat.service", path)
+    [finding] = report(path, service)["findings"]
+    assert finding.startswith(f"chat.service works with {path} (as it sees it, with its own mounts), and not with {path}. Set ")
+
+
 # -- containers -----------------------------------------------------------------------------------------------------------------
 
 

@@ -84,7 +84,8 @@ def test_a_volume_that_is_mounted_only_while_it_is_used(fake, facts, volume, sai
     assert (answer["data_dir"], answer["sqlite_path"]) == ("", "")
     assert answer["out_of_reach"] == (
         f"{DATA} of the container open-webui lies on the volume chat {said}, which is mounted only while a container uses it, so nothing "
-        "could be read after the stop. Mount the same on the host yourself, so that it stays, and set webui_data_dir to the folder there."
+        "could be read after the stop. Mount the same on the host yourself, with the same options, so that it stays, and set "
+        "webui_data_dir to the folder there; or run the container with that folder mounted instead."
     )
     assert "t0psecret" not in str(answer)
 
