@@ -45,7 +45,8 @@ NONE = "none"
 _VECTORS = "chroma.sqlite3"
 # A health URL with these leads to a process on this very host.
 _HERE = ("localhost", "127.0.0.1", "[::1]", "0.0.0.0")
-_PROPERTIES = ("MainPID", "ControlGroup", "RuntimeDirectory", "RuntimeDirectoryPreserve")
+_RUNNING = ("active", "activating", "reloading", "refreshing", "deactivating")
+_PROPERTIES = ("ActiveState", "MainPID", "ControlGroup", "RuntimeDirectory", "RuntimeDirectoryPreserve")
 # Runs a command and returns its exit code and what it printed.
 Run = Callable[[list], "tuple[int, str]"]
 
@@ -99,7 +100,7 @@ def of_container(engine: Engine, name: str, inside: str) -> Service:
     pid = int(inspected["State"].get("Pid") or 0)
     service = Service(
         called,
-        bool(inspected["State"].get("Running")) and pid > 0,
+        bool(inspected["State"].get("Running")),
         (),
         inside,
         fleeting=tuple(storage.fleeting()),
@@ -109,7 +110,7 @@ def of_container(engine: Engine, name: str, inside: str) -> Service:
     )
     if not service.running:
         return service
-    if not is_of_container(pid, inspected["Id"]):
+    if not pid or not is_of_container(pid, inspected["Id"]):
         return service._replace(
             hidden=f"{called} has processes that cannot be seen from here, so neither can which file it has open. Run on the host of its "
             "engine itself, as root (ansible_become): not in a container, and not beside a virtual machine with the engine in it."
@@ -124,10 +125,15 @@ def of_unit(run: Run, unit: str, inside: str) -> Service:
     pid, group = int(facts.get("MainPID") or 0), facts.get("ControlGroup") or ""
     # Removed at a stop, unless it is said otherwise.
     folders = facts.get("RuntimeDirectory", "").split() if facts.get("RuntimeDirectoryPreserve", "no") == "no" else []
-    service = Service(unit, pid > 0, (), inside, on_host=inside, fleeting=tuple(posixpath.join("/run", folder) for folder in folders))
-    if not pid:
-        return service
-    return _with_processes(service, lambda: [pid, *(other for other in (in_control_group(group) if group else []) if other != pid)])
+    running = facts.get("ActiveState") in _RUNNING
+    service = Service(unit, running, (), inside, on_host=inside, fleeting=tuple(posixpath.join("/run", folder) for folder in folders))
+    return _with_processes(service, lambda: _of_unit(pid, group)) if running else service
+
+
+def _of_unit(pid: int, group: str) -> list[int]:
+    """The main process first, where there is one."""
+    main = [pid] if pid else []
+    return main + [other for other in (in_control_group(group) if group else []) if other != pid]
 
 
 def _with_processes(service: Service, find: Callable[[], list[int]]) -> Service:

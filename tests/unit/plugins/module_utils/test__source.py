@@ -285,13 +285,28 @@ def test_a_unit_and_its_control_group(make_source, start_writer, proc):
     proc.add(7, cgroup="0::/system.slice/chat.service")
     proc.add(8, cgroup="1:name=systemd:/system.slice/chat.service/worker", fds=[path])
     proc.add(9, cgroup="0::/system.slice/chat.service-of-somebody-else")
-    answers = {"chat.service": "MainPID=7\nControlGroup=/system.slice/chat.service\n"}
+    answers = {"chat.service": "ActiveState=active\nMainPID=7\nControlGroup=/system.slice/chat.service\n"}
     service = of_unit(lambda command: (0, answers[command[-1]]), "chat.service", path)
     assert (service.running, service.pids) == (True, (7, 8))
     assert report(path, service)["evidence"] == "open"
 
 
-@pytest.mark.parametrize("answer", [(0, "MainPID=0\nControlGroup=\n"), (1, ""), (127, "")])
+def test_a_unit_without_a_main_process(make_source, proc):
+    path = make_source()
+    proc.add(8, cgroup="0::/c", fds=[path])
+    service = of_unit(lambda _command: (0, "ActiveState=active\nMainPID=0\nControlGroup=/c\n"), "chat.service", path)
+    assert (service.running, service.pids, report(path, service)["evidence"]) == (True, (8,), "open")
+
+
+def test_a_unit_whose_processes_are_somebody_elses(make_source, proc):
+    """Such as one that has Docker run it."""
+    path = make_source()
+    service = of_unit(lambda _command: (0, "ActiveState=active\nMainPID=0\nControlGroup=/c\n"), "chat.service", path)
+    [finding] = report(path, service)["findings"]
+    assert finding.startswith("chat.service runs, but has no SQLite file open, and nothing says which one it works with.")
+
+
+@pytest.mark.parametrize("answer", [(0, "ActiveState=inactive\nMainPID=0\nControlGroup=\n"), (1, ""), (127, "")])
 def test_a_unit_that_does_not_run(make_source, answer):
     service = of_unit(lambda _command: answer, "chat.service", "")
     assert not service.running
@@ -302,7 +317,7 @@ def test_a_unit_that_does_not_run(make_source, answer):
 def test_a_folder_that_goes_away_with_the_unit(make_source, proc, monkeypatch, preserve, findings):
     path = make_source()
     proc.add(7, cgroup="0::/c", fds=[path])
-    shown = f"MainPID=7\nControlGroup=/c\nRuntimeDirectory=other chat\nRuntimeDirectoryPreserve={preserve}\n"
+    shown = f"ActiveState=active\nMainPID=7\nControlGroup=/c\nRuntimeDirectory=other chat\nRuntimeDirectoryPreserve={preserve}\n"
     service = of_unit(lambda _command: (0, shown), "chat.service", path)
     assert service.fleeting == (("/run/other", "/run/chat") if preserve == "no" else ())
     # The test's file cannot lie in /run.
@@ -319,7 +334,7 @@ def test_a_unit_with_mounts_of_its_own(make_source, proc, tmp_path):
     (root / path[1:]).parent.mkdir(parents=True)
     shutil.copy(path, root / path[1:])
     proc.add(7, str(root), "inner", cgroup="0::/c")
-    service = of_unit(lambda _command: (0, "MainPID=7\nControlGroup=/c\n"), "chat.service", path)
+    service = of_unit(lambda _command: (0, "ActiveState=active\nMainPID=7\nControlGroup=/c\n"), "chat.service", path)
     [finding] = report(path, service)["findings"]
     assert finding.startswith(f"chat.service works with {path} (as it sees it, with its own mounts), and not with {path}. Set ")
 
@@ -428,6 +443,12 @@ def test_a_file_that_is_mounted_alone(container, data, tmp_path, monkeypatch):
 def test_an_engine_that_counts_other_processes(container, data):
     [finding] = report(f"{data}/webui.db", container(pid_of="f" * 64))["findings"]
     assert finding.startswith("The container open-webui has processes that cannot be seen from here, so neither can which file it has")
+
+
+def test_an_engine_that_tells_no_process(fake, data):
+    fake.run(host={"Binds": [f"{data}:{DATA}"]})
+    [finding] = report(f"{data}/webui.db", of_container(Engine(fake.host), "open-webui", FILE))["findings"]
+    assert finding.startswith("The container open-webui has processes that cannot be seen from here")
 
 
 def test_the_place_of_a_volume_that_comes_and_goes(container, data, fake):

@@ -22,7 +22,7 @@ def test_before_and_after_the_stop(call_module, make_source, start_writer):
 
 
 def test_a_container(call_module, make_source, fake):
-    fake.run()
+    fake.containers[fake.run()]["State"] = {"Status": "exited", "Running": False, "Pid": 0}
     answer = call_module(main, {"path": make_source(), "runtime": "container", "name": "open-webui", "docker_host": fake.host})
     assert (answer["evidence"], answer["findings"]) == ("none", [])
     assert fake.changes == []
