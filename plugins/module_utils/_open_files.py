@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import posixpath
+import re
 import stat
 from typing import Iterator, NamedTuple
 
@@ -170,6 +171,13 @@ def _groups(pid: int) -> list[str]:
 def is_of_container(pid: int, identifier: str) -> bool:
     """Whether a process is one of this container: an engine in a virtual machine counts its own processes, not ours."""
     return identifier in _text(f"{PROC}/{pid}/cgroup") or identifier in _text(f"{PROC}/{pid}/mountinfo")
+
+
+def has_mounts_as_here(pid: int, path: str) -> bool:
+    """Whether a process, of which everybody may know that, sees the same mounts as this one, and the file at the path is none of them."""
+    mounts = _text(f"{PROC}/self/mountinfo")
+    points = {re.sub(r"\\([0-7]{3})", lambda octal: chr(int(octal[1], 8)), line.split()[4]) for line in mounts.splitlines()}
+    return bool(mounts) and _text(f"{PROC}/{pid}/mountinfo") == mounts and path not in points
 
 
 def _text(path: str) -> str:

@@ -25,6 +25,7 @@ from ansible_collections.openwebui.postgres.plugins.module_utils._open_files imp
     Open,
     command,
     databases,
+    has_mounts_as_here,
     identity_of,
     in_control_group,
     is_of_container,
@@ -152,6 +153,11 @@ def of_commands(running: bool, inside: str, health_url: str) -> Service:
 
 
 def _become(name: str) -> str:
+    if os.geteuid() == 0:
+        return (
+            f"{name} runs as another user, so which file it has open cannot be seen, though root asks: the capability CAP_SYS_PTRACE is "
+            "missing here. Run on the host itself, or add it to the container that Ansible connects to."
+        )
     return f"{name} runs as another user, so which file it has open cannot be seen. Set ansible_become to true."
 
 
@@ -238,7 +244,17 @@ def _evidence(location: Location, service: Service, users: list[Holder]) -> tupl
             return _evidence_of_anybody(location, service, users)
         return _evidence_of(location, service)
     except Hidden:
-        return NONE, [_become(service.name)]
+        return _evidence_of_lock(location, service, users)
+
+
+def _evidence_of_lock(location: Location, service: Service, users: list[Holder]) -> tuple[str, list[str]]:
+    """Also of processes that are not shown, the kernel tells the mounts, and who has a lock on a file, as all have in WAL mode."""
+    owners = [user.pid for user in users if user.pid and (service.pids is None or user.pid in service.pids)]
+    # With one name and the same mounts there is one place only where its log can be.
+    one_name = os.stat(location.real).st_nlink == 1
+    if owners and one_name and all(has_mounts_as_here(pid, location.real) for pid in owners):
+        return OPEN, []
+    return NONE, [_become(service.name)]
 
 
 def _at_rest(location: Location, service: Service) -> list[str]:
@@ -337,7 +353,7 @@ def _evidence_of_anybody(location: Location, service: Service, users: list[Holde
     if ours:
         return _judge(location, service, ours)
     if users:
-        return NONE, [_become(service.name) if os.geteuid() else f"{location} is in use by a process that cannot be seen from this host."]
+        return NONE, [f"{location} is in use by a process that cannot be seen from this host. Run where Open WebUI runs."]
     return NONE, [_nobody(location, service)]
 
 

@@ -204,6 +204,36 @@ def test_somebody_elses_process(make_source, start_writer, as_nobody, open_folde
         assert finding.endswith("or ansible_become to true if it runs as another user.")
 
 
+def test_somebody_elses_process_whose_lock_tells(make_source, start_writer, as_nobody, open_folder, monkeypatch):
+    """As with every file in WAL mode: who has a lock, and what a process's mounts are, everybody may know."""
+    path = open_folder / "webui.db"
+    os.rename(make_source(journal_mode="wal"), path)
+    path.chmod(0o644)
+    writer = start_writer(str(path), OPEN)
+    with as_nobody():
+        for service in (Service("chat.service", True, (writer.pid,), str(path)), of_commands(True, "", "")):
+            answer = report(str(path), service)
+            assert (answer["evidence"], answer["findings"]) == ("open", [])
+        # The lock of somebody else, other mounts, or another name are no evidence.
+        stranger = report(str(path), Service("chat.service", True, (os.getppid(),), str(path)))
+        monkeypatch.setattr(_source, "has_mounts_as_here", lambda pid, path: False)
+        elsewhere = report(str(path), of_commands(True, "", ""))
+        monkeypatch.undo()
+    os.link(path, open_folder / "other.db")
+    with as_nobody():
+        named_twice = report(str(path), of_commands(True, "", ""))
+    for answer in (stranger, elsewhere, named_twice):
+        assert answer["evidence"] == "none"
+        assert "runs as another user, so which file it has open cannot be seen. Set ansible_become" in answer["findings"][0]
+
+
+def test_mounts_as_here(tmp_path):
+    pid = os.getppid()
+    assert _open_files.has_mounts_as_here(pid, str(tmp_path / "webui.db"))
+    assert not _open_files.has_mounts_as_here(pid, "/proc")
+    assert not _open_files.has_mounts_as_here(-1, str(tmp_path / "webui.db"))
+
+
 def test_a_file_that_cannot_be_read(make_source, open_folder, as_nobody):
     path = open_folder / "webui.db"
     os.rename(make_source(), path)
