@@ -80,8 +80,8 @@ attributes:
     description: Changes nothing.
     support: full
 notes:
-  - Run it as root, or as the user that Open WebUI runs as. What processes of others have open is not shown by the kernel. A lock on the file
-    is, as it has in WAL mode, and is enough where they have the same mounts as this module. Otherwise, that is the finding.
+  - Run it as root, or as the user that Open WebUI runs as. What processes of others have open is not shown by the kernel. A lock on the
+    file is, as it has in WAL mode, and is enough where they have the same mounts as this module. Otherwise, that is the finding.
 seealso:
   - module: openwebui.postgres.webui_container_info
   - module: openwebui.postgres.webui_service_info
