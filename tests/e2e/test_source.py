@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import shutil
 
-import pytest
 from lab import webui_play
 from lab.webui_snapshot import differences, repaired, snapshot
 
@@ -59,25 +58,3 @@ def test_another_file_than_the_one_in_use_is_refused(site: SiteMaker) -> None:
         place.service.database.with_name(f"webui.db{suffix}").unlink(missing_ok=True)
     place.play().failed_saying("Nothing was stopped", f"has a file open that is not at {place.service.database} any more")
     assert place.service.pid == pid
-
-
-# Whatever mounts the data folder for Open WebUI alone: without it there is nothing, or something else.
-AWAY = 'sh -c "$1"; mv "$2" "$2.away"; '
-
-
-@pytest.mark.parametrize("instead", ["nothing", "another file"])
-def test_a_file_that_goes_away_with_open_webui_is_no_file_at_rest(site: SiteMaker, instead: str) -> None:
-    place = site(f"leaving-{instead.split()[0]}")
-    database, stop, start = place.service.database, *(place.variables[f"webui_command_{name}"] for name in ("stop", "start"))
-    shutil.copy(database, place.service.folder / "other.db")
-    other = f'cp "{place.service.folder}/other.db" "$2"' if instead == "another file" else ":"
-    place.variables["webui_command_stop"] = ["sh", "-c", AWAY + other, "sh", *stop, str(database)]
-    place.variables["webui_command_start"] = ["sh", "-c", '[ ! -e "$2.away" ] || mv "$2.away" "$2"; exec "$1"', "sh", *start, str(database)]
-    client = place.start()
-    before = snapshot(client, place.world, users=1)
-
-    said = "was there before Open WebUI was stopped" if instead == "nothing" else "is another file than before Open WebUI was stopped"
-    place.play().failed_saying(said, "runs on SQLite again")
-
-    assert not place.database_url()
-    assert differences(before, snapshot(place.service.client(), place.world, users=1)) == []
