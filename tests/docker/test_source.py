@@ -58,7 +58,9 @@ http.server.HTTPServer(("", 8080), Handler).serve_forever()
 def linked(docker: Docker, image: Callable[..., str], scratch: Scratch, use: Callable[[Path], Path]) -> WebUIContainer:
     webui = WebUIContainer(docker, scratch.name("linked"), scratch.port(), use(scratch.folder("linked")))
     fast = scratch.folder("fast")
-    os.rename(webui.database, fast / "chat data.sqlite")
+    # Its log goes with it: Open WebUI leaves one behind when it is stopped.
+    for file in webui.data.glob("webui.db*"):
+        os.rename(file, fast / file.name.replace("webui.db", "chat data.sqlite"))
     (fast / "second.db").symlink_to("chat data.sqlite")
     webui.database.symlink_to("/fast/second.db")
     docker.run(
