@@ -13,7 +13,7 @@ export PYTHONDONTWRITEBYTECODE := 1
 LAB := $(PYTHON) -m lab
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test lint unit integration e2e docker sanity demo demo-clean bench changelog clean
+.PHONY: help setup test lint unit integration e2e docker sanity demo demo-clean bench changelog guides site clean
 
 help: ## Show what there is to make
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -24,7 +24,7 @@ setup: ## Install into .lab/ all that the tests need: tools, collections, Open W
 test: ## Everything: set up, lint, unit, sanity, integration, e2e, docker
 	@$(LAB) test
 
-lint: ## ruff, yamllint, ansible-lint, antsibull-docs, antsibull-changelog
+lint: ## ruff, yamllint, ansible-lint, antsibull-docs, antsibull-changelog, the documentation's site
 	@$(LAB) setup lint
 
 unit: ## Unit tests, also on Python 3.9 where there is one
@@ -53,9 +53,17 @@ bench: ## Measure the migration beside pg_restore and other tools; BENCH="--size
 	@$(LAB) setup
 	@$(PY) benchmarks/bench.py $(BENCH)
 
-changelog: ## Write CHANGELOG.md anew, with the modules and roles that are there now
+changelog: ## Rewrite CHANGELOG.md, with the modules and roles that are there now
 	@$(LAB) setup
 	@$(LAB) changelog
+
+guides: ## Rewrite docs/docsite/rst from README.md, CONTRIBUTING.md and docs/*.md
+	@$(LAB) setup
+	@$(PY) -m lab guides
+
+site: ## Write the documentation as HTML to .lab/site/html
+	@$(LAB) setup
+	@$(LAB) site
 
 clean: demo-clean ## Remove all that was installed into this checkout
 	@if [ -d .lab/docker ]; then $(LAB) engine stop; fi

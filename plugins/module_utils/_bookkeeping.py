@@ -19,7 +19,7 @@ from ansible_collections.openwebui.postgres.plugins.module_utils._postgres impor
 SCHEMA = "webui_migration"
 
 _CREATE = f"""
-    CREATE TABLE IF NOT EXISTS {SCHEMA}.run (
+    CREATE TABLE {SCHEMA}.run (
         run_id uuid PRIMARY KEY,
         target_schema text NOT NULL,
         source_host text NOT NULL,
@@ -56,7 +56,7 @@ class Run(NamedTuple):
 
 def last_run(target: Target) -> Run | None:
     """The newest migration into the target's schema, or None where there never was one."""
-    if not target.rows("SELECT 1 WHERE to_regclass(%s) IS NOT NULL", f"{SCHEMA}.run"):
+    if not _is_there(target):
         return None
     rows = target.rows(
         "SELECT run_id::text, source_host, source_path, source_fingerprint, revision,"
@@ -67,13 +67,29 @@ def last_run(target: Target) -> Run | None:
     return Run(*rows[0]) if rows else None
 
 
+def _is_there(target: Target) -> bool:
+    return bool(
+        target.rows(
+            "SELECT 1 FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE n.nspname = %s AND c.relname = 'run'",
+            SCHEMA,
+        )
+    )
+
+
 def can_be_written(target: Target) -> bool:
     """Whether the role may leave a row here: in the schema if it is there, by creating it otherwise."""
-    rows = target.rows(
-        "SELECT has_schema_privilege(oid, 'CREATE, USAGE') FROM pg_namespace WHERE nspname = %s",
+    schema = target.rows(
+        "SELECT has_schema_privilege(oid, 'USAGE'), has_schema_privilege(oid, 'CREATE') FROM pg_namespace WHERE nspname = %s",
         SCHEMA,
     )
-    return rows[0][0] if rows else target.may_create_schema()
+    if not schema:
+        return target.may_create_schema()
+    may_use, may_create = schema[0]
+    if not _is_there(target):
+        return may_use and may_create
+    # Several privileges in one question mean any of them.
+    privileges = "has_table_privilege(%s, 'SELECT'), has_table_privilege(%s, 'INSERT'), has_table_privilege(%s, 'UPDATE')"
+    return may_use and all(target.rows(f"SELECT {privileges}", *[f"{SCHEMA}.run"] * 3)[0])
 
 
 def record(target: Target, path: str, fingerprint: str, revision: str, tables: list[dict[str, Any]]) -> str:
@@ -81,7 +97,8 @@ def record(target: Target, path: str, fingerprint: str, revision: str, tables: l
     run_id = str(uuid.uuid4())
     if not target.rows("SELECT 1 FROM pg_namespace WHERE nspname = %s", SCHEMA):
         target.connection.execute(f"CREATE SCHEMA {SCHEMA}")
-    target.connection.execute(_CREATE)
+    if not _is_there(target):
+        target.connection.execute(_CREATE)
     target.connection.execute(
         f"INSERT INTO {SCHEMA}.run (run_id, target_schema, source_host, source_path, source_fingerprint, revision, tables)"
         " VALUES (%s, %s, %s, %s, %s, %s, %s::json)",

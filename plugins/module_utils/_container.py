@@ -19,11 +19,23 @@ import io
 import posixpath
 import re
 import tarfile
-from typing import Any, NamedTuple
-from urllib.parse import parse_qs, unquote
+from typing import Any
 
 from ansible_collections.openwebui.postgres.plugins.module_utils._engine import Engine, EngineError
 from ansible_collections.openwebui.postgres.plugins.module_utils._problems import refuse
+from ansible_collections.openwebui.postgres.plugins.module_utils._settings import (
+    DATABASE_FILE,
+    KEY_FILE,
+    KEY_NAMES,
+    PORT,
+    WORKING_DIR,
+    Database,
+    data_dir,
+    database_of,
+    masked,
+    other_file,
+    secrets_in,
+)
 from ansible_collections.openwebui.postgres.plugins.module_utils._storage import Storage
 
 KEPT = "-on-sqlite"
@@ -31,16 +43,6 @@ HALF_MADE = "-on-postgresql"
 ONE_SHOT = "openwebui.postgres.oneshot"
 # On a container that the roles have made where there was none before.
 MADE = "openwebui.postgres.made"
-
-# Of the published image.
-WORKING_DIR = "/app/backend"
-DATA_DIR = "/app/backend/data"
-KEY_FILE = ".webui_secret_key"
-PORT = "8080"
-
-# Open WebUI lets these override DATABASE_URL. User or password may be missing, not both.
-PARTS = ("DATABASE_TYPE", "DATABASE_USER", "DATABASE_PASSWORD", "DATABASE_HOST", "DATABASE_PORT", "DATABASE_NAME")
-KEY_NAMES = ("WEBUI_SECRET_KEY", "WEBUI_JWT_SECRET_KEY")
 
 # A key is one line. What is longer is none, and is not read.
 LONGEST_KEY = 65536
@@ -50,38 +52,14 @@ _IMAGE_NAME = "open-webui"
 _COMPOSE = "com.docker.compose."
 _OCI = "org.opencontainers.image."
 
-# What SQLAlchemy, and so Open WebUI, takes for the parts of a URL. A password may hold a slash there.
-_URL = re.compile(
-    r"(?P<kind>[\w+]+)://(?:(?P<user>[^:/]*)(?::(?P<password>[^@]*))?@)?"
-    r"(?:(?:\[(?P<address>[^/?\]]+)\]|(?P<host>[^/:?]+))?(?::(?P<port>[^/?]*))?)?(?:/(?P<name>[^?]*))?(?:\?(?P<query>.*))?",
-    re.DOTALL,
-)
-_SECRET_NAME = re.compile(r"KEY|SECRET|PASSW|PASSPHRASE|TOKEN|CREDENTIAL|_PASS$|^PASS_|DATABASE_URL|_DSN$")
-_NO_SECRET_NAME = re.compile(r"_(?:FILE|PATH|DIR)$|^ENABLE_|^DISABLE_")
-# "true" or a number of tokens is no secret, and masking it would make a log unreadable.
-_NO_SECRET = re.compile(r"(?i:true|false|none|null|yes|no|on|off)|\d{1,5}|.{0,2}", re.DOTALL)
-_CREDENTIALS = re.compile(r"(?<=://)[^\s/@]*:[^\s@]*(?=@)")
 _COLOURS = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
-MASK = "********"
 
 
-class Database(NamedTuple):
-    """What Open WebUI is told about its database.
-
-    :ivar kind: sqlite, postgresql or other.
-    :ivar where: host:port/name, or the path in the container; never with credentials.
-    :ivar set_by: names of the environment variables that say so; none for Open WebUI's default.
-    """
-
-    kind: str
-    where: str
-    set_by: list[str]
-
-
-def info(engine: Engine, name: str, secret_key: bool, log_lines: int) -> dict[str, Any]:
+def info(engine: Engine, name: str, secret_key: bool, log_lines: int, sqlite_path: str = "") -> dict[str, Any]:
     """What the module webui_container_info returns."""
     found = find(engine, name)
-    result: dict[str, Any] = {"containers": [describe(engine, inspected, called, log_lines) for called, inspected in found]}
+    described = [describe(engine, inspected, called, log_lines, sqlite_path) for called, inspected in found]
+    result: dict[str, Any] = {"containers": described}
     if secret_key:
         if len(found) > 1:
             names = ", ".join(called for called, inspected in found)
@@ -204,8 +182,11 @@ def image_facts(engine: Engine, image: str) -> dict[str, Any] | None:
 # -- describing -----------------------------------------------------------------------------------------------------------------
 
 
-def describe(engine: Engine, inspected: dict[str, Any], known_as: str, log_lines: int = 0) -> dict[str, Any]:
-    """What the roles need to know about a container, without a secret."""
+def describe(engine: Engine, inspected: dict[str, Any], known_as: str, log_lines: int = 0, sqlite_path: str = "") -> dict[str, Any]:
+    """What the roles need to know about a container, without a secret.
+
+    :param sqlite_path: the file that is to be moved, where somebody has said so.
+    """
     config, host, state = inspected["Config"], inspected["HostConfig"], inspected["State"]
     image = image_facts(engine, inspected["Image"]) or {}
     named = image_facts(engine, config["Image"]) or {}
@@ -215,10 +196,13 @@ def describe(engine: Engine, inspected: dict[str, Any], known_as: str, log_lines
     kept = inspect(engine, known_as + KEPT)
     labels = config.get("Labels") or {}
     settings = _network_settings(engine, inspected)
+    aside = kept is not None and kept["Id"] != inspected["Id"]
     storage = Storage(engine, inspected)
     folder = storage.real(data_dir(env))
-    file = _sqlite_inside(storage, env, database)
-    aside = kept is not None and kept["Id"] != inspected["Id"]
+    # The one that was set aside knows which file was in use before PostgreSQL.
+    owner = Storage(engine, kept) if kept is not None and aside and database.kind != "sqlite" else storage
+    inside = _sqlite_inside(owner)
+    file = owner.on_host(inside) if inside else ""
     return {
         "id": inspected["Id"],
         "name": known_as,
@@ -242,9 +226,10 @@ def describe(engine: Engine, inspected: dict[str, Any], known_as: str, log_lines
         "data_dir": storage.on_host(folder),
         "data_dir_inside": data_dir(env),
         "out_of_reach": storage.why_not(folder),
-        "sqlite_path": storage.on_host(file) if file else "",
-        "sqlite_path_inside": file,
-        "database": {**database._asdict(), "where": _where(storage, database, file)},
+        "sqlite_path": file,
+        "sqlite_path_inside": inside,
+        "database": {**database._asdict(), "where": _where(database, file, inside)},
+        "findings": _findings(known_as, database, file, sqlite_path, owner.comes_and_goes(inside)),
         "secret_key": source,
         "kept": {"id": kept["Id"], "name": name_of(kept)} if aside else {},
         "made": MADE in labels,
@@ -291,63 +276,42 @@ def _version(config: dict[str, Any], image: dict[str, Any]) -> str:
     return ""
 
 
-def data_dir(env: dict[str, str]) -> str:
-    """The data folder as Open WebUI sees it."""
-    return posixpath.normpath(posixpath.join(WORKING_DIR, env.get("DATA_DIR") or DATA_DIR))
 
 
 # -- the database ---------------------------------------------------------------------------------------------------------------
 
 
-def database_of(env: dict[str, str]) -> Database:
-    """The database that an environment leads Open WebUI to, by Open WebUI's own rules."""
-    url, set_by = _url_of(env)
-    match = _URL.fullmatch(url)
-    if match is None:
-        return Database("other", "", set_by)
-    kind = match["kind"].split("+")[0]
-    if kind in ("postgres", "postgresql"):
-        return Database("postgresql", _server(match), set_by)
-    path = posixpath.normpath(posixpath.join(WORKING_DIR, match["name"])) if match["name"] else ""
-    if kind == "sqlite":
-        # The file of SQLCipher is one that SQLite cannot read.
-        return Database("other" if "sqlcipher" in match["kind"] else "sqlite", path, set_by)
-    return Database("other", _server(match), set_by)
-
-
-def _url_of(env: dict[str, str]) -> tuple[str, list[str]]:
-    kind, user, password, host, port, name = (env.get(part) or "" for part in PARTS)
-    if kind and (user or password) and host and port and name:
-        # Its credentials play no part here, and could not be told apart from the rest: Open WebUI does not encode them.
-        return f"{kind}://{host}:{port}/{name}", [part for part in PARTS if env.get(part)]
-    if env.get("DATABASE_URL"):
-        return env["DATABASE_URL"], ["DATABASE_URL"]
-    if kind == "sqlite+sqlcipher":
-        return f"{kind}:///{data_dir(env)}/webui.db", ["DATABASE_TYPE"]
-    return f"sqlite:///{data_dir(env)}/webui.db", []
-
-
-def _server(match: re.Match[str]) -> str:
-    """host:port/name, always with a port, so that two ways of writing the same compare equal."""
-    query = parse_qs(match["query"] or "")
-    host = match["host"] or query.get("host", ["localhost"])[0]
-    if match["address"]:
-        host = f"[{match['address']}]"
-    port = match["port"] or query.get("port", ["5432"])[0]
-    name = unquote(match["name"] or "") or query.get("dbname", [""])[0] or unquote(match["user"] or "")
-    return f"{unquote(host)}:{port}/{name}"
-
-
-def _where(storage: Storage, database: Database, file: str) -> str:
-    if database.kind != "sqlite" or not file:
+def _where(database: Database, file: str, inside: str) -> str:
+    if database.kind != "sqlite" or not inside:
         return database.where
-    return storage.on_host(file) or file
+    return file or inside
 
 
-def _sqlite_inside(storage: Storage, env: dict[str, str], database: Database) -> str:
+def _sqlite_inside(storage: Storage) -> str:
     """The webui.db in use, or the one that was before PostgreSQL: where it really lies in the container."""
-    path = database.where if database.kind == "sqlite" else posixpath.join(data_dir(env), "webui.db")
+    env = env_of(storage.inspected["Config"])
+    database = database_of(env)
+    path = database.where if database.kind == "sqlite" else posixpath.join(data_dir(env), DATABASE_FILE)
     return storage.real(path) if path else ""
+
+
+def _findings(name: str, database: Database, file: str, wanted: str, comes_and_goes: bool) -> list[str]:
+    """Why the file that is to be moved is not the one that this container uses.
+
+    :param comes_and_goes: it lies on a volume that may be mounted elsewhere on the host as well, which webui_source_info finds out.
+    """
+    if database.kind != "sqlite":
+        return []
+    if not database.where:
+        return [f"The container {name} keeps its database in memory ({', '.join(database.set_by)}), so there is no file to move."]
+    if not file and comes_and_goes:
+        return []
+    if not file:
+        return [
+            f"The container {name} uses {database.where}, which lies on nothing that is mounted from the host, so it would go with the "
+            "container. Copy it out (docker cp), and run the container with the copy mounted there."
+        ]
+    return other_file(file, wanted) if wanted else []
 
 
 # -- reaching it ----------------------------------------------------------------------------------------------------------------
@@ -458,26 +422,3 @@ def _demultiplexed(raw: bytes) -> bytes:
         pieces.append(raw[at + 8 : at + 8 + length])
         at += 8 + length
     return b"".join(pieces)
-
-
-def secrets_in(env: dict[str, str], more: list[str]) -> list[str]:
-    """What must not be shown of an environment: the longest first, since one may be part of another."""
-    found = set(more)
-    for name, value in env.items():
-        if _SECRET_NAME.search(name.upper()) and not _NO_SECRET_NAME.search(name.upper()):
-            found.add(value)
-        password = _password_in(value)
-        found.update((password, unquote(password)))
-    return sorted((value for value in found if not _NO_SECRET.fullmatch(value)), key=lambda value: (-len(value), value))
-
-
-def _password_in(value: str) -> str:
-    match = re.match(r"[\w+.-]+://[^:/@\s]*:(.*)@", value, re.DOTALL)
-    return match[1] if match else ""
-
-
-def masked(text: str, hidden: list[str]) -> str:
-    """The text without these secrets, and without credentials in any URL."""
-    for secret in hidden:
-        text = text.replace(secret, MASK)
-    return _CREDENTIALS.sub(MASK, text)

@@ -16,8 +16,10 @@ import urllib.request
 from typing import Any, Callable, NamedTuple
 from urllib.parse import urlsplit
 
-from ansible_collections.openwebui.postgres.plugins.module_utils._postgres import Target, connect, guard
+from ansible_collections.openwebui.postgres.plugins.module_utils._connection import connect
+from ansible_collections.openwebui.postgres.plugins.module_utils._postgres import Target
 from ansible_collections.openwebui.postgres.plugins.module_utils._problems import refuse
+from ansible_collections.openwebui.postgres.plugins.module_utils._server_words import guard
 
 # Users wait for what is between two looks, and a look costs next to nothing.
 PAUSE = 0.25
@@ -46,7 +48,7 @@ class Answer(NamedTuple):
 class Connected(NamedTuple):
     """What the server says of Open WebUI.
 
-    :ivar connections: how many it has, made since the start that was asked about.
+    :ivar connections: how many it has that were made or used since the moment that was asked about.
     :ivar revision: the alembic revision of the schema; None where there is none, or more than one.
     """
 
@@ -111,29 +113,36 @@ def wait(ask: Callable[[], Answer], timeout: float) -> Answer:
         time.sleep(PAUSE)
 
 
-def wait_connected(options: dict[str, Any], since: float | None, timeout: float) -> Connected:
+def wait_connected(options: dict[str, Any], ask: Callable[[], Answer], since: float | None, timeout: float) -> Connected:
     """Wait until the server sees a connection of this role to this database, other than ours.
 
     :param options: the connection options of a module, with C(schema).
-    :param since: only connections made after this moment count, as :func:`time.monotonic` tells it; None for any. The server is asked for
-        their age, because the clocks of two hosts differ.
+    :param ask: asks Open WebUI, so that it may use its database while we look. A pooler may have lent us its connection before.
+    :param since: only connections made or used after this moment count, as :func:`time.monotonic` tells it; None for any. The server is
+        asked for their age, because the clocks of two hosts differ.
     :param timeout: in seconds.
     :raises Refused: when the server cannot be asked.
     """
     asked = time.monotonic()
-    with connect(options) as connection, guard("looking for connections of Open WebUI"):
+    with connect(options) as session, guard("looking for connections of Open WebUI"):
         while True:
-            age = None if since is None else time.monotonic() - since
-            (found,) = connection.execute(_CONNECTIONS, {"age": age}).fetchone()
             # The server shows the same picture until the transaction ends.
-            connection.rollback()
+            session.begin()
+            ask()
+            age = None if since is None else time.monotonic() - since
+            (found,) = session.connection.execute(_CONNECTIONS, {"age": age}).fetchone()
             if found or time.monotonic() - asked >= timeout:
-                target = Target(connection, options["schema"])
-                return Connected(found, target.revision() if "alembic_version" in target.tables() else None)
+                return Connected(found, _revision(Target(session, options["schema"])))
             time.sleep(PAUSE)
+
+
+def _revision(target: Target) -> str | None:
+    revisions = target.revisions() if target.present(["alembic_version"]) else []
+    return revisions[0] if len(revisions) == 1 else None
 
 
 _CONNECTIONS = """
     SELECT count(*) FROM pg_stat_activity
-     WHERE datname = current_database() AND usename = current_user AND pid <> pg_backend_pid()
-       AND (%(age)s::float8 IS NULL OR backend_start >= clock_timestamp() - make_interval(secs => %(age)s::float8))"""
+     WHERE datname = current_database() AND usename = session_user AND pid <> pg_backend_pid()
+       AND (%(age)s::float8 IS NULL
+            OR greatest(backend_start, query_start) >= clock_timestamp() - make_interval(secs => %(age)s::float8))"""

@@ -12,13 +12,14 @@ Note that this module_utils is private to the collection. Its API can change at 
 from __future__ import annotations
 
 import sqlite3
-from typing import Any, Iterator, NamedTuple
+from typing import Any, Iterable, Iterator, NamedTuple, Sequence
 
-from ansible_collections.openwebui.postgres.plugins.module_utils._problems import refuse
+from ansible_collections.openwebui.postgres.plugins.module_utils._problems import Refused, refuse
 from ansible_collections.openwebui.postgres.plugins.module_utils._quarantine import Quarantine, freeze
 from ansible_collections.openwebui.postgres.plugins.module_utils._sqlite import (
     ForeignKey,
     Source,
+    fold,
     holders,
     look,
     open_source,
@@ -40,10 +41,11 @@ _STAYS = (
 )
 
 
-def clean(path: str, tables: list[str] | None, quarantine: str, check: bool) -> dict[str, Any]:
+def clean(path: str, tables: list[str] | None, quarantine: str, check: bool, exclude: Sequence[str] = ()) -> dict[str, Any]:
     """Remove or null the rows whose parent is gone, until there are none.
 
     :param tables: the tables to look at, None for all. Rows of others stay, also those that become orphans by this.
+    :param exclude: tables not to look at.
     :param quarantine: the folder for the file that holds the rows as they were.
     :param check: only tell what would be done.
     :returns: what the module returns.
@@ -51,13 +53,13 @@ def clean(path: str, tables: list[str] | None, quarantine: str, check: bool) -> 
     """
     warnings = in_use(path, check)
     with open_source(path, live=check) as source:
-        orphans = Orphans(source, tables)
+        orphans = Orphans(source, tables, exclude)
         if check or not orphans.total:
             if source.method == "lock-free" and source.changed():
                 warnings.append(f"{path} was written to meanwhile, so the numbers may be off")
             return {**orphans.report(), "quarantine_file": None, "warnings": warnings}
     with open_writable(path) as source:
-        orphans = Orphans(source, tables)
+        orphans = Orphans(source, tables, exclude)
         report = orphans.report()
         kept = Quarantine(quarantine, "orphans")
         try:
@@ -109,9 +111,9 @@ def describe(source: Source, name: str) -> Table:
     rowid = next((alias for alias in ("rowid", "_rowid_", "oid") if alias not in taken), None)
     table = Table(name, rowid or "", columns)
     if rowid is None or not _has_rowid(source, table):
-        raise refuse("table", f"table {name} has no rowid, which Open WebUI never creates; name the other tables", table=name)
+        raise refuse("table", f"table {name} has no rowid, which Open WebUI never creates; leave it out with exclude_tables", table=name)
     if source.value("SELECT 1 FROM main.sqlite_master WHERE type = 'trigger' AND lower(tbl_name) = lower(?)", (name,)):
-        raise refuse("table", f"table {name} has triggers, which Open WebUI never creates; drop them first", table=name)
+        raise refuse("table", f"table {name} has triggers, which Open WebUI never creates; drop them, or use exclude_tables", table=name)
     return table
 
 
@@ -141,6 +143,17 @@ class _Link(NamedTuple):
     lost_by: tuple[int, ...]
 
 
+class Omission(NamedTuple):
+    """How a table reads as if its orphans had been dealt with already.
+
+    :ivar stays: SQL condition for the rows that stay.
+    :ivar nulled: by column, SQL condition for the rows in which it becomes NULL.
+    """
+
+    stays: str
+    nulled: dict[str, str]
+
+
 class Orphans:
     """The rows that have to go: all whose parent is gone, and all whose parent goes with them, and so on.
 
@@ -151,24 +164,47 @@ class Orphans:
     :ivar total: their number.
     """
 
-    def __init__(self, source: Source, tables: list[str] | None) -> None:
+    def __init__(self, source: Source, tables: list[str] | None, exclude: Sequence[str] = ()) -> None:
         self.source = source
         source.connection.text_factory = Text
-        names = self._names(tables)
+        names = self._names(tables, exclude)
         keys = [key for name in names for key in source.foreign_keys(name)]
-        self.tables = [describe(source, name) for name in names if any(key.table == name for key in keys)]
-        self.links = self._links(keys)
+        self.tables, untouchable = self._describe(dict.fromkeys(key.table for key in keys))
+        self.links = self._links([key for key in keys if key.table not in untouchable])
         self._find()
+        for key in keys:
+            if key.table in untouchable:
+                self._demand_none(key, untouchable[key.table])
         self._removed = self._count(f"orphan.fate = {_REMOVE}")
         self._nulled = self._count(f"orphan.fate <> {_REMOVE} AND {_STAYS}")
         self.total = sum(rows for _link, rows in (*self._removed, *self._nulled))
 
-    def _names(self, wanted: list[str] | None) -> list[str]:
+    def _names(self, wanted: list[str] | None, exclude: Sequence[str]) -> list[str]:
         known = self.source.tables()
-        missing = [name for name in wanted or () if name not in known]
+        folded = {fold(name) for name in (*known, *self.source.views())}
+        missing = [name for name in wanted or () if name not in known] + [name for name in exclude if fold(name) not in folded]
         if missing:
             raise refuse("table", f"{self.source.path}: has no table {', '.join(missing)}")
-        return [name for name in known if wanted is None or name in wanted]
+        left_out = {fold(name) for name in exclude}
+        return [name for name in known if fold(name) not in left_out and (wanted is None or name in wanted)]
+
+    def _describe(self, names: Iterable[str]) -> tuple[list[Table], dict[str, Refused]]:
+        """The tables, and why some of them cannot be cleaned. That matters only where there is something to clean."""
+        tables, untouchable = [], {}
+        for name in names:
+            try:
+                tables.append(describe(self.source, name))
+            except Refused as refusal:
+                untouchable[name] = refusal
+        return tables, untouchable
+
+    def _demand_none(self, key: ForeignKey, refusal: Refused) -> None:
+        """:raises Refused: when a table that cannot be cleaned has orphans, or will have some."""
+        positions = {table.name: position for position, table in enumerate(self.tables)}
+        lost_by = (_REMOVE, *(link.fate for link in self.links if link.fate and _nulls_what(key, link.key)))
+        link = _Link(0, key, -1, positions.get(key.parent), _REMOVE, lost_by)
+        if self.source.value(f"SELECT 1 FROM main.{quote(key.table)} AS child WHERE {self._is_orphan(link)} LIMIT 1"):
+            raise refusal
 
     def _links(self, keys: list[ForeignKey]) -> list[_Link]:
         positions = {table.name: position for position, table in enumerate(self.tables)}
@@ -280,6 +316,23 @@ class Orphans:
             "nulled": nulled,
             "diff": {"before": before, "after": after},
         }
+
+    def omission(self, name: str) -> Omission | None:
+        """How to read a table without its orphans, as long as the source is open. None where it has none to lose."""
+        position = next((position for position, table in enumerate(self.tables) if table.name == name), None)
+        if position is None:
+            return None
+        rowid = self.tables[position].rowid
+
+        def meets(fate: int) -> str:
+            return f"{rowid} IN (SELECT id FROM temp.webui_orphan WHERE child = {position} AND fate = {fate})"
+
+        nulled: dict[str, str] = {}
+        for link in self.links:
+            if link.child == position and link.fate != _REMOVE:
+                for column in link.key.columns:
+                    nulled[column] = " OR ".join(filter(None, (nulled.get(column), meets(link.fate))))
+        return Omission(f"NOT {meets(_REMOVE)}", nulled)
 
     def save(self, quarantine: Quarantine) -> None:
         """Write the rows as they are into quarantine."""

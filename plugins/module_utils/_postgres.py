@@ -1,56 +1,22 @@
 # Copyright: (c) 2026, openwebui.postgres contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The PostgreSQL side: connecting, and what the live target looks like.
+"""The PostgreSQL side: what the live target looks like.
 
 Note that this module_utils is private to the collection. Its API can change at any time.
 """
 
 from __future__ import annotations
 
-import traceback
-from contextlib import contextmanager
-from typing import Any, Iterator, NamedTuple
+from typing import NamedTuple, Sequence
 
-from ansible_collections.openwebui.postgres.plugins.module_utils._problems import Problem, Refused, refuse
+from ansible_collections.openwebui.postgres.plugins.module_utils._connection import PSYCOPG_IMPORT_ERROR, Session
+from ansible_collections.openwebui.postgres.plugins.module_utils._other_types import Shape
 from ansible_collections.openwebui.postgres.plugins.module_utils._values import TargetColumn
 
-PSYCOPG_IMPORT_ERROR: str | None
-try:
+if PSYCOPG_IMPORT_ERROR is None:
     import psycopg
     from psycopg import sql
-except ImportError:
-    PSYCOPG_IMPORT_ERROR = traceback.format_exc()
-else:
-    PSYCOPG_IMPORT_ERROR = None
-
-OLDEST_SERVER = 140000
-CONNECT_TIMEOUT = 10
-LOCK_TIMEOUT = "30s"
-SECRET_PARAMETERS = frozenset({"password", "sslpassword", "oauth_client_secret"})
-
-# In words of our own: what PostgreSQL says holds values of rows.
-_SQLSTATES = {
-    "08": "the connection to PostgreSQL was lost",
-    "22001": "a text is longer than its column allows",
-    "22003": "a number does not fit its column",
-    "22021": "a text holds bytes that PostgreSQL does not take",
-    "22P02": "a value does not fit the type of its column",
-    "22P05": "a JSON value holds \\u0000 or half a surrogate pair where an index looks into it",
-    "23502": "a NULL in a column that is NOT NULL",
-    "23503": "a foreign key is violated",
-    "23505": "a unique index is violated",
-    "23514": "a check constraint is violated",
-    "25006": "the server or the session is read-only",
-    "42501": "the role lacks a privilege",
-    "53100": "the server's disk is full",
-    "53200": "the server is out of memory",
-    "53300": "the server has no free connection",
-    "54001": "a value is nested deeper than the server's max_stack_depth allows",
-    "55P03": "a table of the target is locked by another session; stop what uses the database",
-    "57014": "the server cancelled a statement",
-    "57P": "the server shut the connection down",
-}
 
 
 class ForeignKey(NamedTuple):
@@ -76,10 +42,24 @@ class UniqueIndex(NamedTuple):
     columns: tuple[str, ...]
 
 
+class Index(NamedTuple):
+    """Any index.
+
+    :ivar method: how it is kept, C(btree) for most.
+    """
+
+    name: str
+    table: str
+    method: str
+    expressions: tuple[str, ...]
+
+
 class TargetTable(NamedTuple):
     """A table of the target schema.
 
     :ivar owned: whether the connected role is, or is a member of, its owner.
+    :ivar acting: see :meth:`Target.acting`.
+    :ivar computed: further columns, which PostgreSQL generates by itself.
     """
 
     name: str
@@ -87,130 +67,8 @@ class TargetTable(NamedTuple):
     primary_key: tuple[str, ...]
     owner: str
     owned: bool
-
-
-def connection_argument_spec() -> dict[str, Any]:
-    """The connection options, as all modules of this collection take them (doc fragment C(connection))."""
-    return {
-        "login_host": {"type": "str", "default": ""},
-        "login_port": {"type": "int", "default": 5432},
-        "login_user": {"type": "str"},
-        "login_password": {"type": "str", "no_log": True},
-        "login_db": {"type": "str", "required": True},
-        "login_unix_socket": {"type": "str", "default": ""},
-        "ssl_mode": {
-            "type": "str",
-            "default": "prefer",
-            "choices": ["allow", "disable", "prefer", "require", "verify-ca", "verify-full"],
-        },
-        "ca_cert": {"type": "path"},
-        "ssl_cert": {"type": "path"},
-        "ssl_key": {"type": "path"},
-        "connect_params": {"type": "dict", "default": {}},
-        "schema": {"type": "str", "default": "public"},
-    }
-
-
-def connection_parameters(options: dict[str, Any]) -> dict[str, Any]:
-    """The options of a module as libpq's connection parameters; C(connect_params) has the last word."""
-    named = {
-        "host": options.get("login_unix_socket") or options.get("login_host"),
-        "port": options.get("login_port"),
-        "user": options.get("login_user"),
-        "password": options.get("login_password"),
-        "dbname": options.get("login_db"),
-        "sslmode": options.get("ssl_mode"),
-        "sslrootcert": options.get("ca_cert"),
-        "sslcert": options.get("ssl_cert"),
-        "sslkey": options.get("ssl_key"),
-    }
-    parameters = {"connect_timeout": CONNECT_TIMEOUT, "application_name": "openwebui.postgres", "keepalives_idle": 30}
-    parameters.update({name: value for name, value in named.items() if value not in (None, "")})
-    parameters.update(options.get("connect_params") or {})
-    parameters["client_encoding"] = "UTF8"
-    return parameters
-
-
-@contextmanager
-def connect(options: dict[str, Any]) -> Iterator[psycopg.Connection]:
-    """A connection that no setting of the role, the database or the server makes behave otherwise.
-
-    :raises Refused: when it cannot be had, with the reason in one line and no secret in it.
-    """
-    parameters = connection_parameters(options)
-    if SECRET_PARAMETERS.intersection(options.get("connect_params") or {}):
-        # Only login_password is kept out of logs; hiding every value of connect_params would garble all other output.
-        raise refuse("connection", "connect_params must not hold a password; use login_password")
-    try:
-        connection = psycopg.connect(**parameters)
-    except (psycopg.Error, UnicodeError) as error:
-        raise refuse("connection", _why_not_connected(error, parameters)) from None
-    try:
-        _demand_server(connection)
-        _settle(connection)
-        yield connection
-    finally:
-        connection.close()
-
-
-def _why_not_connected(error: Exception, parameters: dict[str, Any]) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    reason = next((line for line in lines if "FATAL" in line or "failed" in line), lines[0] if lines else type(error).__name__)
-    if parameters.get("password"):
-        reason = reason.replace(parameters["password"], "********")
-    where = f"{parameters.get('host', 'the local socket')}, port {parameters.get('port')}"
-    return (
-        f"cannot connect to database {parameters.get('dbname')} as {parameters.get('user', 'the current user')} "
-        f"on {where}: {reason}"
-    )
-
-
-def _demand_server(connection: psycopg.Connection) -> None:
-    version = connection.info.server_version
-    if version < OLDEST_SERVER:
-        raise refuse("server", f"the server is PostgreSQL {version // 10000}; version 14 or newer is needed")
-    if connection.info.parameter_status("server_encoding") != "UTF8":
-        encoding = connection.info.parameter_status("server_encoding")
-        raise refuse("encoding", f"the database has encoding {encoding}; create it with ENCODING 'UTF8' TEMPLATE template0")
-    if connection.execute("SELECT pg_is_in_recovery()").fetchone()[0]:
-        raise refuse("server", "the server is a standby and read-only; name the primary")
-    connection.rollback()
-
-
-def _settle(connection: psycopg.Connection) -> None:
-    settings = {
-        "search_path": "pg_catalog",
-        "DateStyle": "ISO, YMD",
-        "TimeZone": "UTC",
-        "standard_conforming_strings": "on",
-        "default_transaction_read_only": "off",
-        "statement_timeout": "0",
-        "idle_in_transaction_session_timeout": "0",
-        "transaction_timeout": "0",
-        "lock_timeout": LOCK_TIMEOUT,
-        # Rows come back in the order they were written, also when someone else reads the table.
-        "synchronize_seqscans": "off",
-        "row_security": "off",
-    }
-    # A server knows the settings of its own version only.
-    connection.execute(
-        "SELECT set_config(name, value, false) FROM unnest(%s::text[], %s::text[]) AS wanted (name, value)"
-        " WHERE lower(name) IN (SELECT lower(known.name) FROM pg_settings AS known)",
-        (list(settings), list(settings.values())),
-    )
-    connection.commit()
-
-
-def in_words(error: psycopg.Error, doing: str) -> Problem:
-    """An error of PostgreSQL as one line without any value of a row: these are in its own messages and details."""
-    state = error.sqlstate
-    if state is None:
-        return Problem("connection", f"the connection to PostgreSQL was lost while {doing}")
-    words = next((words for prefix, words in _SQLSTATES.items() if state.startswith(prefix)), None)
-    words = words or f"PostgreSQL says {type(error).__name__}"
-    place = error.diag.constraint_name or error.diag.column_name
-    named = f" ({place})" if place else ""
-    return Problem("server", f"{words}{named} while {doing} (SQLSTATE {state})", error.diag.table_name, error.diag.column_name)
+    acting: str = ""
+    computed: frozenset[str] = frozenset()
 
 
 class Target:
@@ -219,9 +77,14 @@ class Target:
     All SQL names the schema: tables of the same name elsewhere do not matter.
     """
 
-    def __init__(self, connection: psycopg.Connection, schema: str) -> None:
-        self.connection = connection
+    def __init__(self, session: Session, schema: str) -> None:
+        self.session = session
         self.schema = schema
+
+    @property
+    def connection(self) -> psycopg.Connection:
+        """What SQL goes through, in the transaction that is open."""
+        return self.session.connection
 
     def name(self, table: str) -> sql.Identifier:
         """A table's qualified name, for :mod:`psycopg.sql`."""
@@ -238,12 +101,19 @@ class Target:
     def tables(self) -> dict[str, TargetTable]:
         """The tables of the schema with their columns, by name."""
         columns: dict[str, dict[str, TargetColumn]] = {}
-        for table, name, base, modifier, not_null, has_default in self.rows(_COLUMNS, self.schema):
-            length = modifier - 4 if base == "character varying" and modifier > 0 else None
-            columns.setdefault(table, {})[name] = TargetColumn(name, base, length, not_null, has_default)
+        computed: dict[str, set[str]] = {}
+        for table, is_computed, *described in self.rows(_COLUMNS, self.schema):
+            column = _column(*described)
+            if is_computed:
+                computed.setdefault(table, set()).add(column.name)
+            else:
+                columns.setdefault(table, {})[column.name] = column
         keys = {table: tuple(names) for table, names in self.rows(_PRIMARY_KEYS, self.schema)}
+        acting = self.acting()
         return {
-            table: TargetTable(table, columns.get(table, {}), keys.get(table, ()), owner, owned)
+            table: TargetTable(
+                table, columns.get(table, {}), keys.get(table, ()), owner, owned, acting, frozenset(computed.get(table, ()))
+            )
             for table, owner, owned in self.rows(_TABLES, self.schema)
         }
 
@@ -269,16 +139,53 @@ class Target:
         """The check constraints of a table: name and SQL expression."""
         return self.rows(_CHECKS, self.schema, table)
 
+    def indexes(self) -> dict[str, Index]:
+        """All indexes of the schema's tables, by name."""
+        found = [Index(name, table, method, tuple(parts)) for name, table, method, parts in self.rows(_INDEXES, self.schema)]
+        return {index.name: index for index in found}
+
+    def secured(self, tables: list[str]) -> list[tuple[str, bool]]:
+        """Which of these tables have policies of row-level security that bind the connected role, and whether as its owner."""
+        return self.rows(_SECURED, self.schema, tables)
+
+    def drawn_sequences(self) -> list[tuple[str, str, int]]:
+        """The sequences that belong to the role in this schema, or that defaults of its tables draw on: schema, name, cache."""
+        return self.rows(_DRAWN_SEQUENCES, self.schema, self.schema)
+
+    def drawing_columns(self) -> list[tuple[str, str]]:
+        """The columns whose value comes from a sequence, owned by them or not, where none is given."""
+        return self.rows(_DRAWING_COLUMNS, self.schema)
+
+    def is_used_by_others(self) -> bool:
+        """Whether anybody else is connected to this database."""
+        # Processes of the server itself belong to no role; everything else about others' sessions may be hidden from us.
+        query = (
+            "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            " AND usesysid IS NOT NULL AND coalesce(leader_pid, 0) <> pg_backend_pid() LIMIT 1"
+        )
+        return bool(self.rows(query))
+
+    def may_create_temporary(self) -> bool:
+        """Whether the role may create temporary tables in this database."""
+        return self.rows("SELECT has_database_privilege(current_database(), 'TEMPORARY')")[0][0]
+
+    def temporary_schema(self) -> str:
+        """The name of this session's schema for temporary tables, once it has any."""
+        return self.rows("SELECT nspname::text FROM pg_namespace WHERE oid = pg_my_temp_schema()")[0][0]
+
     def sequences(self) -> list[tuple[str, str, str]]:
         """The columns that draw from a sequence: table, column, and the sequence's quoted, qualified name."""
         return self.rows(_SEQUENCES, self.schema)
 
-    def revision(self) -> str | None:
-        """The alembic revision of the schema; None where there is none, or more than one."""
-        rows = self.connection.execute(
-            sql.SQL("SELECT version_num FROM {}").format(self.name("alembic_version"))
-        ).fetchall()
-        return rows[0][0] if len(rows) == 1 else None
+    def revisions(self) -> list[str]:
+        """The alembic revisions that the schema is stamped with: one, if all is well."""
+        query = sql.SQL("SELECT version_num FROM {}").format(self.name("alembic_version"))
+        return sorted(version for version, in self.connection.execute(query).fetchall())
+
+    def present(self, tables: Sequence[str]) -> list[str]:
+        """Which of these tables are there."""
+        query = "SELECT tablename::text FROM pg_tables WHERE schemaname = %s AND tablename = ANY (%s) ORDER BY 1"
+        return [name for name, in self.rows(query, self.schema, list(tables))] if tables else []
 
     def holding_rows(self, tables: list[str]) -> list[str]:
         """Which of these tables have any row."""
@@ -298,6 +205,11 @@ class Target:
         """The name of the connected role."""
         return self.rows("SELECT current_user")[0][0]
 
+    def acting(self) -> str:
+        """Words for a role that is not the one that has logged in, because a setting has it so; empty otherwise."""
+        login, acting = self.rows("SELECT session_user::text, current_user::text")[0]
+        return "" if login == acting else f" (the setting role of {login} makes it act as {acting}; ALTER ROLE ... RESET role)"
+
     def can_compress_with_lz4(self) -> bool:
         """Whether the server was built with lz4 for large values."""
         return bool(
@@ -305,17 +217,33 @@ class Target:
         )
 
 
-def guard(doing: str) -> Any:
-    """Turn errors of PostgreSQL inside the block into a refusal in our own words."""
+# How many digits of a fraction of a second are kept, the whole modifier of such a type.
+_TIMES = frozenset(
+    {"timestamp without time zone", "timestamp with time zone", "time without time zone", "time with time zone"}
+)
 
-    @contextmanager
-    def guarded() -> Iterator[None]:
-        try:
-            yield
-        except psycopg.Error as error:
-            raise Refused([in_words(error, doing)]) from None
 
-    return guarded()
+def _column(
+    name: str,
+    base: str,
+    modifier: int,
+    not_null: bool,
+    has_default: bool,
+    labels: list[str] | None,
+    element: str | None,
+    declared: str,
+) -> TargetColumn:
+    length = None
+    shape = Shape(labels=tuple(labels or ()), element=element or "")
+    if modifier >= 0 and (base in ("character varying", "character") or element == "character varying"):
+        length = modifier - 4
+    elif modifier >= 0 and base in _TIMES:
+        shape = shape._replace(precision=modifier)
+    elif modifier >= 0 and base == "numeric":
+        # Eleven bits of a signed number, from PostgreSQL 15 on; before that none was negative.
+        scale = ((modifier - 4 & 0x7FF) ^ 1024) - 1024
+        shape = shape._replace(precision=modifier - 4 >> 16 & 0xFFFF, scale=scale)
+    return TargetColumn(name, base, length, not_null, has_default, shape, declared)
 
 
 _TABLES = """
@@ -324,12 +252,34 @@ _TABLES = """
      WHERE n.nspname = %s AND c.relkind IN ('r', 'p')
      ORDER BY c.relname"""
 
+# A domain is what is behind it, with its own modifier, default and NOT NULL.
 _COLUMNS = """
-    SELECT c.relname, a.attname, format_type(a.atttypid, NULL), a.atttypmod, a.attnotnull,
-           a.atthasdef OR a.attidentity <> ''
-      FROM pg_attribute AS a JOIN pg_class AS c ON c.oid = a.attrelid JOIN pg_namespace AS n ON n.oid = c.relnamespace
-     WHERE n.nspname = %s AND c.relkind IN ('r', 'p') AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
-     ORDER BY c.relname, a.attnum"""
+    WITH RECURSIVE known AS (
+        SELECT c.relname, a.attname, a.attnum, a.attgenerated <> '' AS computed, a.atttypid AS type, a.atttypmod AS modifier,
+               a.attnotnull AS not_null, a.atthasdef OR a.attidentity <> '' AS has_default,
+               format_type(a.atttypid, a.atttypmod) AS declared
+          FROM pg_attribute AS a JOIN pg_class AS c ON c.oid = a.attrelid JOIN pg_namespace AS n ON n.oid = c.relnamespace
+         WHERE n.nspname = %s AND c.relkind IN ('r', 'p') AND a.attnum > 0 AND NOT a.attisdropped
+        UNION ALL
+        SELECT k.relname, k.attname, k.attnum, k.computed, t.typbasetype, t.typtypmod,
+               k.not_null OR t.typnotnull, k.has_default OR t.typdefault IS NOT NULL, k.declared
+          FROM known AS k JOIN pg_type AS t ON t.oid = k.type
+         WHERE t.typtype = 'd'
+    )
+    SELECT k.relname, k.computed, k.attname,
+           CASE WHEN t.typtype = 'e' THEN 'enum'
+                WHEN t.typcategory = 'A' AND t.typelem <> 0 THEN 'array'
+                WHEN t.typname = 'citext' THEN 'citext'
+                ELSE format_type(t.oid, NULL) END,
+           k.modifier, k.not_null, k.has_default,
+           (SELECT array_agg(e.enumlabel::text ORDER BY e.enumsortorder) FROM pg_enum AS e WHERE e.enumtypid = t.oid),
+           CASE WHEN t.typcategory <> 'A' OR t.typelem = 0 THEN NULL
+                WHEN i.typname = 'citext' THEN 'citext'
+                ELSE format_type(i.oid, NULL) END,
+           k.declared
+      FROM known AS k JOIN pg_type AS t ON t.oid = k.type LEFT JOIN pg_type AS i ON i.oid = t.typelem
+     WHERE t.typtype <> 'd'
+     ORDER BY k.relname, k.attnum"""
 
 _PRIMARY_KEYS = """
     SELECT c.relname, array_agg(a.attname::text ORDER BY k.position)
@@ -386,3 +336,38 @@ _SEQUENCES = """
      WHERE n.nspname = %s AND c.relkind IN ('r', 'p') AND a.attnum > 0 AND NOT a.attisdropped
        AND pg_get_serial_sequence(format('%%I.%%I', n.nspname, c.relname), a.attname) IS NOT NULL
      ORDER BY c.relname, a.attname"""
+
+_INDEXES = """
+    SELECT i.relname, c.relname, m.amname,
+           array_agg(pg_get_indexdef(i.oid, k.position, false) ORDER BY k.position)
+      FROM pg_index AS x
+      JOIN pg_class AS i ON i.oid = x.indexrelid JOIN pg_am AS m ON m.oid = i.relam
+      JOIN pg_class AS c ON c.oid = x.indrelid JOIN pg_namespace AS n ON n.oid = c.relnamespace
+      CROSS JOIN generate_series(1, x.indnatts::int) AS k (position)
+     WHERE n.nspname = %s
+     GROUP BY i.oid, i.relname, c.relname, m.amname"""
+
+_SECURED = """
+    SELECT c.relname, pg_has_role(c.relowner, 'USAGE')
+      FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+     WHERE n.nspname = %s AND c.relname = ANY (%s) AND c.relkind IN ('r', 'p') AND row_security_active(c.oid)
+     ORDER BY c.relname"""
+
+_DRAWN_SEQUENCES = """
+    SELECT DISTINCT n.nspname::text, s.relname::text, q.seqcache
+      FROM pg_sequence AS q JOIN pg_class AS s ON s.oid = q.seqrelid JOIN pg_namespace AS n ON n.oid = s.relnamespace
+     WHERE pg_has_role(s.relowner, 'USAGE') AND (n.nspname = %s OR EXISTS (
+           SELECT FROM pg_depend AS d JOIN pg_attrdef AS a ON d.classid = 'pg_attrdef'::regclass AND d.objid = a.oid
+             JOIN pg_class AS c ON c.oid = a.adrelid JOIN pg_namespace AS cn ON cn.oid = c.relnamespace
+            WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = s.oid AND cn.nspname = %s))
+     ORDER BY 1, 2"""
+
+_DRAWING_COLUMNS = """
+    SELECT c.relname::text, a.attname::text
+      FROM pg_attribute AS a JOIN pg_class AS c ON c.oid = a.attrelid JOIN pg_namespace AS n ON n.oid = c.relnamespace
+     WHERE n.nspname = %s AND c.relkind IN ('r', 'p') AND a.attnum > 0 AND NOT a.attisdropped
+       AND (a.attidentity <> '' OR EXISTS (
+           SELECT FROM pg_attrdef AS f JOIN pg_depend AS d ON d.classid = 'pg_attrdef'::regclass AND d.objid = f.oid
+             JOIN pg_class AS s ON d.refclassid = 'pg_class'::regclass AND s.oid = d.refobjid AND s.relkind = 'S'
+            WHERE f.adrelid = c.oid AND f.adnum = a.attnum))
+     ORDER BY 1, 2"""

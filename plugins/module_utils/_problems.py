@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 # More than this helps nobody at 2 a.m.; the total is always told.
 LISTED_AT_MOST = 1000
-KEY_LENGTH = 120
+KEY_LENGTH = 60
 KEYS_SHOWN = 5
 
 
@@ -46,7 +46,14 @@ class Refused(Exception):
 
 def refuse(kind: str, message: str, **place: str | None) -> Refused:
     """A refusal for a single reason, ready to be raised."""
-    return Refused([Problem(kind, message, **place)])
+    return Refused([Problem(kind, one_line(message), **place)])
+
+
+def one_line(message: str) -> str:
+    """A message on one line, also where a table's name has others: SQLite takes everything for a name."""
+    if message.isprintable():
+        return message
+    return "".join(part if part.isprintable() else part.encode("unicode_escape", "backslashreplace").decode() for part in message)
 
 
 def summary(problems: list[Problem], total: int | None = None) -> str:
@@ -101,7 +108,7 @@ class Findings:
     def add(self, kind: str, message: str, **place: str | None) -> None:
         """Note a problem."""
         self.total += 1
-        problem = Problem(kind, message, **place)
+        problem = Problem(kind, one_line(message), **place)
         if len(self.problems) < LISTED_AT_MOST:
             self.problems.append(problem)
         if problem.rule is not None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import Iterator, NamedTuple
 
+from ansible_collections.openwebui.postgres.plugins.module_utils._orphans import Omission
 from ansible_collections.openwebui.postgres.plugins.module_utils._problems import (
     LISTED_AT_MOST,
     Findings,
@@ -76,17 +77,31 @@ class RowReader:
 
     :param thorough: look at every row and ask SQLite about every JSON value, to list all that PostgreSQL would refuse.
         Otherwise stop at the first refusal and leave JSON to PostgreSQL, which parses it anyway.
+    :param omission: the orphans that are left out, if any are.
     """
 
-    def __init__(self, source: Source, table: TablePlan, repairs: Repairs, findings: Findings, thorough: bool) -> None:
+    def __init__(
+        self,
+        source: Source,
+        table: TablePlan,
+        repairs: Repairs,
+        findings: Findings,
+        thorough: bool,
+        omission: Omission | None = None,
+    ) -> None:
         self.source = source
         self.table = table
         self.repairs = repairs
         self.findings = findings
         self.thorough = thorough
+        self.omission = omission
+        self._current: tuple = ()
         self._encoders = [encoder(column) for column in table.columns]
         names = [column.name for column in table.columns]
         self._key_positions = [names.index(name) for name in table.key]
+        # What names a row that has no key in the target. A table without a rowid has a primary key in any case.
+        self._rowid = None if table.key else source.rowid(table.name)
+        self._names_of_row = [] if table.key else [self._rowid] if self._rowid else [quote(name) for name in source.primary_key(table.name)]
 
     def rows(self) -> Iterator[list[bytes]]:
         """The fields of each row that PostgreSQL can take. What cannot be taken is in the findings."""
@@ -95,6 +110,7 @@ class RowReader:
         if self.thorough:
             self.source.offer_json_valid(is_json)
         for row in self.source.query(self._query()):
+            self._current = row
             if row[width] is None and not row[width + 1]:
                 try:
                     # The row is longer than the list of encoders: what follows the columns is for us.
@@ -108,27 +124,39 @@ class RowReader:
             elif not self.thorough:
                 return
 
-    def key_of(self, number: int) -> str:
-        """The key of the row that :meth:`rows` reads as number so-and-so, from 1. Reads the table once more."""
-        for position, row in enumerate(self.source.query(self._query()), start=1):
-            if position == number:
-                return self._key(row)
-        return "unknown"
+    def keys_of(self, numbers: set[int]) -> dict[int, str]:
+        """The keys of the rows that :meth:`rows` yields as number so-and-so, from 1. Reads the table once more."""
+        last = max(numbers, default=0)
+        keys = {}
+        for number, _fields in enumerate(self.rows(), start=1):
+            if number in numbers:
+                keys[number] = self._key(self._current)
+            if number >= last:
+                break
+        return keys
 
     def _query(self) -> str:
         """The columns, and behind them: which of them are BLOBs, whether some JSON is invalid, and a rowid if needed."""
-        names = [quote(column.name) for column in self.table.columns]
+        names = [self._value_of(column) for column in self.table.columns]
         blobs = [f"typeof({name}) = 'blob'" for name in names]
-        flags = f"CASE WHEN {' OR '.join(blobs)} THEN {' || '.join(f'({blob})' for blob in blobs)} END"
-        documents = [quote(column.name) for column in self.table.columns if column.type == "json"]
+        flags = f"CASE WHEN {' OR '.join(blobs)} THEN {' || '.join(f'({blob})' for blob in blobs)} END" if blobs else "NULL"
+        documents = [self._value_of(column) for column in self.table.columns if column.type in ("json", "jsonb")]
         judged = [f"(typeof({name}) = 'text' AND NOT json_valid({name}))" for name in documents]
         invalid = " OR ".join(judged) if self.thorough and judged else "0"
-        rowid = [] if self.table.key else ["rowid"]
-        return f"SELECT {', '.join([*names, flags, invalid, *rowid])} FROM {quote(self.table.name)}"
+        where = f" WHERE {self.omission.stays}" if self.omission else ""
+        return f"SELECT {', '.join([*names, flags, invalid, *self._names_of_row])} FROM main.{quote(self.table.name)}{where}"
+
+    def _value_of(self, column: TargetColumn) -> str:
+        name = quote(column.name)
+        lost = self.omission.nulled.get(column.name) if self.omission else None
+        return f"CASE WHEN NOT ({lost}) THEN {name} END" if lost else name
 
     def _key(self, row: tuple) -> str:
         if not self.table.key:
-            return f"rowid {row[len(self._encoders) + 2]}"
+            named = row[len(self._encoders) + 2 :]
+            if self._rowid:
+                return f"rowid {named[0]}"
+            return key_text(named) if named else "(a row without a key)"
         return key_text(tuple(row[position] for position in self._key_positions))
 
     def _carefully(self, row: tuple) -> list[bytes] | None:
@@ -172,11 +200,22 @@ class RowReader:
         )
 
 
-def scan(source: Source, tables: list[TablePlan], repairs: Repairs, findings: Findings, progress: object) -> None:
-    """Look at every value, without a target: all that would be refused is in the findings, all repairs are counted."""
+def scan(
+    source: Source,
+    tables: list[TablePlan],
+    repairs: Repairs,
+    findings: Findings,
+    progress: object,
+    omissions: dict[str, Omission] | None = None,
+) -> None:
+    """Look at every value, without a target: all that would be refused is in the findings, all repairs are counted.
+
+    :param omissions: by table, the orphans that are left out.
+    """
     for table in tables:
         done = 0
-        for _fields in RowReader(source, table, repairs, findings, thorough=True).rows():
+        omission = (omissions or {}).get(table.name)
+        for _fields in RowReader(source, table, repairs, findings, thorough=True, omission=omission).rows():
             done += 1
             if done % 1000 == 0:
                 progress.advance(table.name, 1000, 0)

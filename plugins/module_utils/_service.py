@@ -19,17 +19,25 @@ import re
 import shlex
 from typing import Any, Callable, Sequence
 
-from ansible_collections.openwebui.postgres.plugins.module_utils._container import (
+from ansible_collections.openwebui.postgres.plugins.module_utils._settings import (
+    DATABASE_FILE,
     KEY_FILE,
     KEY_NAMES,
     PORT,
+    Database,
+    data_dir,
     database_of,
     masked,
+    other_file,
+    parse_env_file,
     secrets_in,
 )
 
 # Runs a command and returns its exit code and what it printed.
 Run = Callable[..., "tuple[int, str]"]
+
+# Where the roles keep the settings that put a service on PostgreSQL.
+OUR_FOLDER = "/etc/openwebui-postgres"
 
 _PROPERTIES = (
     *("Id", "LoadState", "ActiveState", "User", "Group", "WorkingDirectory"),
@@ -41,13 +49,6 @@ _LONGEST_SCRIPT = 65536
 _SHEBANG = re.compile(r"#!\s*(?P<path>/\S*python[0-9.]*)\s")
 # What pip and uv write where the path is too long for the first line.
 _LONG_SHEBANG = re.compile(r"#!\s*/bin/sh\n'''exec'\s+['\"]?(?P<path>/[^'\"\n]*?python[0-9.]*)['\"]?\s")
-
-_ASSIGNMENT = re.compile(
-    r"^[ \t]*(?:[#;](?:\\\n|[^\n])*|(?:export[ \t]+)?(?P<name>[A-Za-z_]\w*)[ \t]*=[ \t]*"
-    r"(?P<value>(?:\"(?:\\[\s\S]|[^\"\\])*\"|'[^']*'|\\[\s\S]|[^\n\"'\\])*))",
-    re.MULTILINE,
-)
-_PIECE = re.compile(r"\"((?:\\[\s\S]|[^\"\\])*)\"|'([^']*)'|\\([\s\S])")
 
 # find_spec() alone runs no code of the package that it looks for.
 _ASK_PYTHON = """
@@ -66,16 +67,17 @@ print(json.dumps({
 """
 
 
-def info(run: Run, unit: str, python: str, tell_environment: bool, log_lines: int) -> dict[str, Any]:
+def info(run: Run, unit: str, python: str, tell_environment: bool, log_lines: int, sqlite_path: str = "") -> dict[str, Any]:
     """What the module webui_service_info returns.
 
     :param run: runs a command, given as a list, as the user ``user`` if one is named, with ``environment`` added to its own.
+    :param sqlite_path: the file that is to be moved, where somebody has said so.
     """
     properties = _show(run, unit)
     if properties.get("LoadState") != ["loaded"]:
         return {"service": {}}
     env = _environment_of(properties)
-    result: dict[str, Any] = {"service": _describe(run, properties, env, python, log_lines)}
+    result: dict[str, Any] = {"service": _describe(run, properties, env, python, log_lines, sqlite_path)}
     if tell_environment:
         result["environment"] = env
     return result
@@ -98,7 +100,15 @@ def _environment_of(properties: dict[str, list[str]]) -> dict[str, str]:
     return environment(properties.get("Environment", []), files, properties.get("UnsetEnvironment", []))
 
 
-def _describe(run: Run, properties: dict[str, list[str]], unit_env: dict[str, str], python: str, log_lines: int) -> dict[str, Any]:
+def _environment_before(properties: dict[str, list[str]]) -> dict[str, str]:
+    """What the service was started with before it was put on PostgreSQL: without our own file, and what that has unset."""
+    files = [path for path in env_files(properties.get("EnvironmentFiles", [])) if posixpath.dirname(path) != OUR_FOLDER]
+    return environment(properties.get("Environment", []), files, [])
+
+
+def _describe(
+    run: Run, properties: dict[str, list[str]], unit_env: dict[str, str], python: str, log_lines: int, sqlite_path: str
+) -> dict[str, Any]:
     def first(name: str) -> str:
         return properties.get(name, [""])[0]
 
@@ -109,8 +119,9 @@ def _describe(run: Run, properties: dict[str, list[str]], unit_env: dict[str, st
     told = _ask(run, interpreter, user, unit_env.get("PYTHONPATH", ""))
     dotenv = _dotenv(told["package"])
     env = {**dotenv["environment"], **unit_env}
-    data_dir = posixpath.normpath(posixpath.join(folder, env["DATA_DIR"])) if env.get("DATA_DIR") else _default_data_dir(told["package"])
-    database = _database(env, data_dir, folder)
+    data = data_dir(env, folder, _default_data_dir(told["package"]))
+    database = _database(env, data, folder)
+    before = _database({**dotenv["environment"], **_environment_before(properties)}, data, folder)
     return {
         "name": first("Id"),
         "runtime": "systemd",
@@ -126,10 +137,11 @@ def _describe(run: Run, properties: dict[str, list[str]], unit_env: dict[str, st
         "version": told["version"],
         "drivers": told["drivers"],
         "dotenv": {"path": dotenv["path"], "sets": sorted(name for name in dotenv["environment"] if name.startswith("DATABASE_"))},
-        "data_dir": data_dir,
-        "sqlite_path": _sqlite_path(database, data_dir),
+        "data_dir": data,
+        "sqlite_path": _sqlite_path(database, before, data),
         "health_url": _health_url(command, env),
-        "database": database,
+        "database": database._asdict(),
+        "findings": _findings(first("Id"), database, sqlite_path),
         "secret_key": _secret_key(env, folder),
         "log": _log(run, first("Id"), env, folder, log_lines) if log_lines > 0 else [],
     }
@@ -157,30 +169,6 @@ def environment(assigned: list[str], files: list[str], unset: list[str]) -> dict
         if not equals or found.get(name) == value:
             found.pop(name, None)
     return found
-
-
-def parse_env_file(text: str) -> dict[str, str]:
-    """Read an env file as systemd does: quotes may be within a value and reach over lines, a backslash joins lines."""
-    found = {}
-    for match in _ASSIGNMENT.finditer(text):
-        if match["name"]:
-            found[match["name"]] = _PIECE.sub(_unquoted, match["value"].rstrip(" \t\r"))
-    return found
-
-
-def _unquoted(match: re.Match[str]) -> str:
-    double, single, escaped = match.groups()
-    if double is not None:
-        return re.sub(r"\\([\s\S])", lambda inner: _escaped(inner[1]), double)
-    if single is not None:
-        return single
-    return "" if escaped == "\n" else escaped
-
-
-def _escaped(character: str) -> str:
-    if character == "\n":
-        return ""
-    return character if character in '"\\`$' else f"\\{character}"
 
 
 def _words(line: str) -> list[str]:
@@ -292,23 +280,27 @@ def _default_data_dir(package: str) -> str:
     return f"{package}/data" if package else ""
 
 
-def _database(env: dict[str, str], data_dir: str, folder: str) -> dict[str, Any]:
-    database = database_of({**env, "DATA_DIR": data_dir} if data_dir else env)
-    where = database.where
-    if database.kind == "sqlite":
-        relative = re.fullmatch(r"sqlite[+\w]*:///(?!/)([^?]+).*", env.get("DATABASE_URL", ""))
-        if database.set_by and relative:
-            where = posixpath.normpath(posixpath.join(folder, relative[1]))
-        elif not database.set_by and not data_dir:
-            where = ""
-    return {"kind": database.kind, "where": where, "set_by": database.set_by}
+def _database(env: dict[str, str], data: str, folder: str) -> Database:
+    database = database_of(env, folder, data)
+    # Without a data folder, there is no telling where the default lies.
+    return database if data or database.set_by else database._replace(where="")
 
 
-def _sqlite_path(database: dict[str, Any], data_dir: str) -> str:
+def _sqlite_path(database: Database, before: Database, data: str) -> str:
     """The webui.db in use, or the one from before PostgreSQL."""
-    if database["kind"] == "sqlite":
-        return database["where"]
-    return f"{data_dir}/webui.db" if data_dir else ""
+    for found in (database, before):
+        if found.kind == "sqlite":
+            return found.where
+    return posixpath.join(data, DATABASE_FILE) if data else ""
+
+
+def _findings(unit: str, database: Database, wanted: str) -> list[str]:
+    """Why the file that is to be moved is not the one that this service uses."""
+    if database.kind != "sqlite":
+        return []
+    if not database.where and database.set_by:
+        return [f"{unit} keeps its database in memory ({', '.join(database.set_by)}), so there is no file to move."]
+    return other_file(database.where, wanted) if wanted and database.where else []
 
 
 def _secret_key(env: dict[str, str], folder: str) -> dict[str, str]:

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import sqlite3
 import struct
 import tempfile
 from contextlib import ExitStack, closing, contextmanager
-from typing import Callable, Iterator, NamedTuple
+from typing import Callable, Container, Iterator, NamedTuple
 from urllib.parse import quote as url_quote
 
 from ansible_collections.openwebui.postgres.plugins.module_utils._location import LOGS, Location, locate
@@ -36,6 +37,24 @@ _LOCK_START = 0x40000000
 _LOCK_LENGTH = 512
 _FLOCK = "hhqqi4x"
 
+# The tables that hold the content of virtual tables, by what follows the name of the virtual table. Others are not known to be such.
+_SHADOWS = {
+    "fts3": re.compile("content|segments|segdir|docsize|stat"),
+    "fts4": re.compile("content|segments|segdir|docsize|stat"),
+    "fts5": re.compile("data|idx|content|docsize|config"),
+    "geopoly": re.compile("node|rowid|parent"),
+    "rtree": re.compile("node|rowid|parent"),
+    "rtree_i32": re.compile("node|rowid|parent"),
+    "spellfix1": re.compile("vocab"),
+    "vec0": re.compile("info|chunks|rowids|auxiliary|vector_chunks[0-9]+|metadatachunks[0-9]+|metadatatext[0-9]+"),
+}
+_VIRTUAL = re.compile(r"""\bUSING\s+["'`\[]?(\w+)""", re.IGNORECASE)
+
+# What SQLite says of a part of a schema that only the program that made it can work with.
+_NEEDS_MORE = re.compile("no such (?:collation sequence|module|function|tokenizer)|unknown function|unknown tokenizer")
+_COLLATION = re.compile("no such collation sequence: (.+)", re.DOTALL)
+_ENTRY = re.compile(r"malformed database schema \((.*?)\)(?: - (.*))?", re.DOTALL)
+
 
 class Holder(NamedTuple):
     """A process that could write to the file. ``pid`` is None where the kernel does not tell (another host or namespace)."""
@@ -50,6 +69,7 @@ class Column(NamedTuple):
     name: str
     declared: str
     not_null: bool
+    generated: bool = False
 
 
 class ForeignKey(NamedTuple):
@@ -99,6 +119,11 @@ class Orphans(NamedTuple):
 def quote(name: str) -> str:
     """A name as an SQL identifier, whatever it holds (``user``, ``group`` and ``key`` are reserved words)."""
     return '"' + name.replace('"', '""') + '"'
+
+
+def fold(name: str) -> str:
+    """A name as SQLite compares it: without regard to the case of A to Z, and of nothing else."""
+    return "".join(character.lower() if "A" <= character <= "Z" else character for character in name)
 
 
 def text(value: object) -> str:
@@ -321,6 +346,7 @@ class Source:
 
     :ivar method: which of the three it is.
     :ivar state: the file as it was when it was opened.
+    :ivar unchecked: the tables that :meth:`integrity` could not check, since they need functions that only their own program has.
     """
 
     def __init__(self, path: str, connection: sqlite3.Connection, state: FileState, method: str) -> None:
@@ -328,6 +354,8 @@ class Source:
         self.connection = connection
         self.state = state
         self.method = method
+        self.unchecked: list[str] = []
+        self._stand_ins: list[str] = []
         connection.text_factory = bytes
         connection.isolation_level = None
 
@@ -344,9 +372,21 @@ class Source:
         :raises Refused: when the file turns out to be damaged or locked.
         """
         try:
-            yield from self.connection.execute(sql, parameters)
+            yield from self._run(sql, parameters)
         except sqlite3.DatabaseError as error:
             raise self._refusal(error) from None
+
+    def _run(self, sql: str, parameters: tuple[object, ...] = ()) -> sqlite3.Cursor:
+        """Run a statement. An order of sorting that SQLite does not know must be no reason not to read: bytes do as well."""
+        while True:
+            try:
+                return self.connection.execute(sql, parameters)
+            except sqlite3.OperationalError as error:
+                unknown = _COLLATION.fullmatch(str(error))
+                if unknown is None:
+                    raise
+            self._stand_ins.append(unknown.group(1))
+            self.connection.create_collation(unknown.group(1), lambda one, other: (one > other) - (one < other))
 
     def value(self, sql: str, parameters: tuple[object, ...] = ()) -> object:
         """The first column of the first row, or None."""
@@ -360,7 +400,7 @@ class Source:
         :raises Refused: when that cannot be done.
         """
         try:
-            return self.connection.execute(sql, parameters).rowcount
+            return self._run(sql, parameters).rowcount
         except sqlite3.DatabaseError as error:
             raise self._refusal(error) from None
 
@@ -381,6 +421,46 @@ class Source:
         """The names of all tables but SQLite's own, sorted."""
         sql = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY name"
         return [text(name) for name, in self.query(sql)]
+
+    def views(self) -> list[str]:
+        """The names of all views, sorted."""
+        return [text(name) for name, in self.query("SELECT name FROM sqlite_master WHERE type = 'view' ORDER BY name")]
+
+    def virtual_tables(self) -> dict[str, str]:
+        """The virtual tables, such as those for full-text search, each with the module of SQLite that makes it."""
+        rows = self.query("SELECT name, sql FROM sqlite_master WHERE type = 'table' AND rootpage = 0")
+        found = {text(name): _VIRTUAL.search(text(definition)) for name, definition in rows}
+        return {name: match.group(1).lower() if match else "unknown" for name, match in found.items()}
+
+    def shadow_tables(self) -> dict[str, str]:
+        """The tables that hold the content of virtual tables, each with its virtual table."""
+        shadows = {}
+        for name, module in self.virtual_tables().items():
+            for table in self.tables() if module in _SHADOWS else ():
+                if fold(table).startswith(fold(name) + "_") and _SHADOWS[module].fullmatch(fold(table)[len(name) + 1 :]):
+                    shadows[table] = name
+        return shadows
+
+    def rowid(self, table: str) -> str | None:
+        """The name by which SQL reaches the number of a row; None where a table has none, or columns have taken all its names."""
+        taken = {fold(column.name) for column in self.readable_columns(table)}
+        alias = next((alias for alias in ("rowid", "_rowid_", "oid") if alias not in taken), None)
+        if alias is None:
+            return None
+        try:
+            self._run(f"SELECT {alias} FROM main.{quote(table)} LIMIT 0")
+        except sqlite3.OperationalError:
+            return None
+        return alias
+
+    def readable_columns(self, table: str) -> list[Column]:
+        """All columns of a table that hold something, those that SQLite generates among them."""
+        rows = self.query(f"PRAGMA table_xinfo({quote(table)})")
+        return [
+            Column(text(name), text(declared), bool(not_null), hidden > 1)
+            for _id, name, declared, not_null, _default, _pk, hidden in rows
+            if hidden != 1
+        ]
 
     def columns(self, table: str) -> list[Column]:
         """The stored columns of a table, in their order."""
@@ -421,19 +501,32 @@ class Source:
     def _foreign_key(self, table: str, parts: list[tuple]) -> ForeignKey:
         number, _seq, name, _from, to, _on_update, on_delete, _match = parts[0]
         # SQLite tells names apart without regard to case, and takes the parent's primary key when no columns are named.
-        parent = next((known for known in self.tables() if known.lower() == text(name).lower()), None)
+        parent = next((known for known in self.tables() if fold(known) == fold(text(name))), None)
         columns = tuple(text(part[3]) for part in parts)
         parent_columns = tuple(text(part[4]) for part in parts) if to is not None else tuple(self.primary_key(parent or ""))
-        if parent and len(columns) != len(parent_columns):
-            raise refuse("schema", f"{self.path}: the foreign key of {table} fits no key of {parent}; repair the schema first")
+        known = {fold(column.name) for column in self.readable_columns(parent)} if parent else set()
+        if parent and (len(columns) != len(parent_columns) or not known.issuperset(map(fold, parent_columns))):
+            raise refuse(
+                "schema",
+                f"{self.path}: the foreign key of {table} fits no key of {parent}; repair the schema first,"
+                f" or leave {table} out with exclude_tables",
+            )
         return ForeignKey(number, table, columns, parent or text(name), parent_columns, bool(parent), text(on_delete))
 
-    def revision(self) -> str | None:
-        """The alembic revision of the file, or None where it has none."""
-        if "alembic_version" not in self.tables():
+    def revisions(self) -> list[str] | None:
+        """The alembic revisions that the file is stamped with: one, if all is well. None where there is no such stamp at all.
+
+        A NULL counts as an empty one.
+        """
+        tables = [table for table in self.tables() if fold(table) == "alembic_version"]
+        if not tables or "version_num" not in {fold(column.name) for column in self.columns(tables[0])}:
             return None
-        value = self.value("SELECT version_num FROM alembic_version")
-        return None if value is None else text(value)
+        return sorted("" if version is None else text(version) for version, in self.query("SELECT version_num FROM alembic_version"))
+
+    def revision(self) -> str | None:
+        """The alembic revision of the file, or None where it has none, or more than one."""
+        revisions = self.revisions() or [""]
+        return revisions[0] or None if len(revisions) == 1 else None
 
     def integrity(self, quick: bool = False) -> list[str]:
         """What SQLite finds wrong with the file: empty when all is well, one line a finding, at most a hundred.
@@ -441,17 +534,42 @@ class Source:
         :param quick: leave out the comparison of indexes with their tables.
         """
         pragma = "quick_check" if quick else "integrity_check"
+        for name in self._stand_ins:
+            # By another order an index would seem to be damaged.
+            self.connection.create_collation(name, None)
         try:
-            findings = [text(row[0]) for row in self.connection.execute(f"PRAGMA {pragma}({INTEGRITY_ERRORS_AT_MOST})")]
+            return self._check(f"PRAGMA {pragma}({INTEGRITY_ERRORS_AT_MOST})")
         except sqlite3.DatabaseError as error:
-            return [str(error)]
+            if not _NEEDS_MORE.search(str(error)):
+                return [str(error)]
+        return self._check_each(pragma)
+
+    def _check_each(self, pragma: str) -> list[str]:
+        """Check table by table, where one of them keeps SQLite from checking all."""
+        self.unchecked = []
+        findings: list[str] = []
+        for table in self.tables():
+            try:
+                findings += self._check(f"PRAGMA {pragma}({quote(table)})")
+            except sqlite3.DatabaseError as error:
+                if _NEEDS_MORE.search(str(error)):
+                    self.unchecked.append(table)
+                else:
+                    findings.append(str(error))
+        return findings[:INTEGRITY_ERRORS_AT_MOST]
+
+    def _check(self, pragma: str) -> list[str]:
+        findings = [text(row[0]) for row in self.connection.execute(pragma)]
         lines = [line for finding in findings for line in finding.splitlines()]
         return [line for line in lines if line != "ok" and not line.startswith("***")]
 
-    def orphans(self) -> list[Orphans]:
-        """Rows whose parent is gone, counted for each foreign key by SQLite itself: their number does not matter."""
+    def orphans(self, exclude: Container[str] = ()) -> list[Orphans]:
+        """Rows whose parent is gone, counted for each foreign key by SQLite itself: their number does not matter.
+
+        :param exclude: tables that do not matter.
+        """
         found = []
-        for key in (key for table in self.tables() for key in self.foreign_keys(table)):
+        for key in (key for table in self.tables() if table not in exclude for key in self.foreign_keys(table)):
             rows = self.value(f"SELECT count(*) FROM main.{quote(key.table)} AS child WHERE {key.is_violated()}")
             if rows:
                 found.append(Orphans(key.table, key.parent, ", ".join(key.columns), rows, key.on_delete))
@@ -553,6 +671,18 @@ def _demand_open_webui(source: Source) -> None:
 
 def _in_words(path: str, error: sqlite3.Error) -> Refused:
     message = str(error)
+    entry = _ENTRY.match(message)
+    if entry and (entry.group(2) or "").strip():
+        return refuse(
+            "source",
+            f"{path}: SQLite {sqlite3.sqlite_version} on this host cannot read how {entry.group(1)} is defined ({entry.group(2)});"
+            " if it is not Open WebUI's, drop it with the program that made it, or use a Python with a newer SQLite",
+        )
+    if _NEEDS_MORE.search(message):
+        return refuse(
+            "source",
+            f"{path}: a table needs what only the program that made it has ({message}); leave it out with exclude_tables, or drop it",
+        )
     if "malformed" in message or "not a database" in message or "disk I/O" in message:
         return refuse("source", f"{path}: is damaged ({message}); restore it from a backup, or try sqlite3's .recover")
     if "locked" in message or "busy" in message:

@@ -136,6 +136,11 @@ class Storage:
     def _comes_and_goes(self, mount: dict[str, Any]) -> bool:
         return not self._is_local(mount) or _is_mounted(self._options(mount))
 
+    def comes_and_goes(self, path: str) -> bool:
+        """Whether a path in the container lies on a volume that is mounted only while a container uses it."""
+        mount = self.mount_of(path)
+        return mount is not None and mount.get("Type") == "volume" and not self.on_host(path)
+
     def why_not(self, path: str) -> str:
         """Why a path in the container is nowhere on the host that stays, and what to do; empty where it is."""
         if self.on_host(path):

@@ -34,9 +34,7 @@ from typing import Any
 from ansible_collections.openwebui.postgres.plugins.module_utils._container import (
     HALF_MADE,
     KEPT,
-    KEY_NAMES,
     compose_of,
-    database_of,
     env_of,
     image_facts,
     inspect,
@@ -56,6 +54,7 @@ from ansible_collections.openwebui.postgres.plugins.module_utils._likeness impor
     unlike,
 )
 from ansible_collections.openwebui.postgres.plugins.module_utils._problems import Refused, refuse
+from ansible_collections.openwebui.postgres.plugins.module_utils._settings import KEY_NAMES, database_of
 
 NO_RESTART = {"Name": "no", "MaximumRetryCount": 0}
 

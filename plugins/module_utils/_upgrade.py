@@ -22,6 +22,7 @@ from ansible_collections.openwebui.postgres.plugins.module_utils._openwebui impo
     first_release,
 )
 from ansible_collections.openwebui.postgres.plugins.module_utils._problems import KEYS_SHOWN, key_text
+from ansible_collections.openwebui.postgres.plugins.module_utils._revisions import stamp_problem, stamp_remedy
 from ansible_collections.openwebui.postgres.plugins.module_utils._sqlite import Source, text
 
 EQUAL, OLDER, NEWER, UNKNOWN = "equal", "older", "newer", "unknown"
@@ -227,10 +228,9 @@ def _remnants(source: Source) -> list[str]:
 
 def _ahead(source: Source, revision: str | None, to: str) -> Iterable[Obstacle]:
     """What would make the upgrade fail, or lose data."""
-    if revision is None:
-        yield Obstacle(
-            "the file has no alembic revision; start a copy of it once with Open WebUI 0.9.5 or older, which knows such files"
-        )
+    problem = stamp_problem(source.revisions())
+    if problem:
+        yield Obstacle(f"the file {problem}; {stamp_remedy(source)}")
         return
     for table in _remnants(source):
         yield Obstacle(

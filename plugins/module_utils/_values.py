@@ -17,17 +17,29 @@ import json
 import math
 import re
 import sqlite3
-from typing import Callable, NamedTuple
+from typing import Callable, Iterable, NamedTuple
+
+from ansible_collections.openwebui.postgres.plugins.module_utils._other_types import (
+    Shape,
+    Unfit,
+    canonical,
+    convert,
+    fraction_text,
+    is_convertible,
+    judge_jsonb,
+    takes_bytes,
+    unescape,
+)
 
 NULL_FIELD = b"\\N"
 
 INTEGER_BITS = {"smallint": 16, "integer": 32, "bigint": 64}
-TEXT_TYPES = frozenset({"text", "character varying"})
 
 # Rules by which a value is repaired.
 NUL = "nul"
 JSON_ESCAPE = "json_escape"
 JSON_NUMBER = "json_number"
+JSON_DUPLICATE = "json_duplicate"
 EMPTY = "empty"
 INVALID_UTF8 = "invalid_utf8"
 BLOB = "blob"
@@ -48,6 +60,17 @@ REFUSALS = {
     "length": "is longer than the column of the target allows",
     "date": "is no date",
     "timestamp": "is no timestamp",
+    "time": "is no time of day",
+    "uuid": "is no UUID",
+    "bytes": "is a number in a column for bytes",
+    "label": "is none of the labels of the column's enum type",
+    "array": "is no JSON array of texts, as a column of that type needs",
+    "blanks": "ends in blanks, which a column of a fixed length does not keep",
+    "rounded": "has more digits than the column of the target keeps",
+    "overflow": "is beyond what the column of the target can hold",
+    JSON_DUPLICATE: "names a key twice in JSON, of which jsonb keeps the last only",
+    "json_depth": "is JSON nested too deeply to be compared",
+    "type": "has a type in the target that cannot be filled without loss",
 }
 
 
@@ -71,7 +94,10 @@ class TargetColumn(NamedTuple):
     """What decides how a value is converted: the column as PostgreSQL has it.
 
     :ivar type: its type's name without a length, C(character varying).
+        C(enum) stands for all enum types, C(array) for all arrays; a domain is the type behind it.
     :ivar length: the number of characters it can hold, None for no limit.
+    :ivar shape: what else its type has.
+    :ivar declared: the type in the words of the server, for people.
     """
 
     name: str
@@ -79,6 +105,8 @@ class TargetColumn(NamedTuple):
     length: int | None = None
     not_null: bool = False
     has_default: bool = False
+    shape: Shape = Shape()
+    declared: str = ""
 
 
 class Mended(NamedTuple):
@@ -93,12 +121,28 @@ Encoder = Callable[[object], bytes]
 
 def is_supported(column: TargetColumn) -> bool:
     """Whether values can be converted for this type of column."""
-    return column.type in _ENCODERS
+    return column.type in _MENDERS or is_convertible(column.type, column.shape)
 
 
 def encoder(column: TargetColumn) -> Encoder:
     """The fast way for the values of one column: a field for COPY, or :class:`Unclean`."""
-    return _ENCODERS[column.type](column)
+    return _ENCODERS.get(column.type, _careful_encoder)(column)
+
+
+def comparable(columns: Iterable[TargetColumn]) -> Callable[[bytes], bytes] | None:
+    """What makes lines of COPY with these columns comparable, ours and those that PostgreSQL prints; None where they are so already."""
+    converters = [(position, canonical(column.type)) for position, column in enumerate(columns)]
+    converters = [(position, convert_field) for position, convert_field in converters if convert_field is not None]
+    if not converters:
+        return None
+
+    def make_comparable(line: bytes) -> bytes:
+        fields = line[:-1].split(b"\t")
+        for position, convert_field in converters:
+            fields[position] = convert_field(fields[position])
+        return b"\t".join(fields) + b"\n"
+
+    return make_comparable
 
 
 def _escape(value: bytes) -> bytes:
@@ -218,13 +262,12 @@ def _careful_encoder(column: TargetColumn) -> Encoder:
 _ENCODERS: dict[str, Callable[[TargetColumn], Encoder]] = {
     "text": _text_encoder,
     "character varying": _text_encoder,
+    "citext": _text_encoder,
     "json": _json_encoder,
     "boolean": _boolean_encoder,
     "smallint": _integer_encoder,
     "integer": _integer_encoder,
     "bigint": _integer_encoder,
-    "date": _careful_encoder,
-    "timestamp without time zone": _careful_encoder,
 }
 
 
@@ -239,9 +282,9 @@ def mend(value: object, column: TargetColumn, replace_invalid: bool = False) -> 
             raise Unacceptable("null")
         return Mended(NULL_FIELD)
     rules: list[str] = []
-    if isinstance(value, bytes):
+    if isinstance(value, bytes) and not (takes_bytes(column.type) and (column.type == "bytea" or not isinstance(value, Text))):
         value = _mend_bytes(value, rules, replace_invalid)
-    return _MENDERS[column.type](value, column, rules)
+    return _MENDERS.get(column.type, _mend_other)(value, column, rules)
 
 
 def _mend_bytes(value: bytes, rules: list[str], replace_invalid: bool) -> str:
@@ -409,30 +452,68 @@ def _mend_timestamp(value: object, column: TargetColumn, rules: list[str]) -> Me
     if match is None:
         raise Unacceptable("timestamp")
     day, clock = match.groups()
-    return Mended(f"{_calendar_day(day, 'timestamp')} {_clock(clock or '00:00:00')}".encode(), tuple(rules))
+    time = _clock(clock or "00:00:00", column.shape.precision)
+    return Mended(f"{_calendar_day(day, 'timestamp')} {time}".encode(), tuple(rules))
 
 
-def _clock(value: str) -> str:
+def _clock(value: str, precision: int | None) -> str:
     """A time of day as PostgreSQL prints it: with seconds, and without zeros at the end of a fraction."""
     whole, _dot, fraction = value.partition(".")
     try:
         whole = datetime.time.fromisoformat(whole).isoformat()
     except ValueError:
         raise Unacceptable("timestamp") from None
-    fraction = fraction.rstrip("0")
-    return f"{whole}.{fraction}" if fraction else whole
+    try:
+        return whole + fraction_text(fraction, precision)
+    except Unfit as problem:
+        raise Unacceptable(problem.rule) from None
+
+
+def _mend_jsonb(value: object, column: TargetColumn, rules: list[str]) -> Mended:
+    mended = _mend_json(value, column, rules)
+    if mended.field == NULL_FIELD:
+        return mended
+    try:
+        lost = judge_jsonb(unescape(mended.field).decode())
+    except Unfit as problem:
+        raise Unacceptable(problem.rule) from None
+    return mended._replace(rules=(*mended.rules, *lost))
+
+
+def _mend_timestamptz(value: object, column: TargetColumn, rules: list[str]) -> Mended:
+    if isinstance(value, str) and _NO_DATE.fullmatch(value):
+        return _mend_empty(column, rules)
+    return _mend_other(value, column, rules)
+
+
+def _mend_other(value: object, column: TargetColumn, rules: list[str]) -> Mended:
+    """A value for a type that Open WebUI itself never creates."""
+    if not is_convertible(column.type, column.shape):
+        raise Unacceptable("type")
+    if isinstance(value, str):
+        value = _strip_nul(value, rules)
+    elif column.type in ("character", "enum") and not isinstance(value, bytes):
+        value = _as_sqlite_prints(value)
+    try:
+        text = convert(value, column.type, column.length, column.shape)
+    except Unfit as problem:
+        raise Unacceptable(problem.rule) from None
+    return Mended(_escape(text.encode()), tuple(rules))
 
 
 _MENDERS: dict[str, Callable[[object, TargetColumn, list[str]], Mended]] = {
     "text": _mend_text,
     "character varying": _mend_text,
+    "citext": _mend_text,
     "json": _mend_json,
+    "jsonb": _mend_jsonb,
     "boolean": _mend_boolean,
     "smallint": _mend_integer,
     "integer": _mend_integer,
     "bigint": _mend_integer,
     "date": _mend_date,
     "timestamp without time zone": _mend_timestamp,
+    "timestamp with time zone": _mend_timestamptz,
 }
 
 

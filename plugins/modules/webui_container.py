@@ -158,10 +158,10 @@ problems:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.openwebui.postgres.plugins.module_utils._container import secrets_in
 from ansible_collections.openwebui.postgres.plugins.module_utils._engine import DEFAULT_HOST, Engine
 from ansible_collections.openwebui.postgres.plugins.module_utils._likeness import Wish
 from ansible_collections.openwebui.postgres.plugins.module_utils._problems import Refused
+from ansible_collections.openwebui.postgres.plugins.module_utils._settings import secrets_in
 from ansible_collections.openwebui.postgres.plugins.module_utils._switching import restored, settled, switched
 
 

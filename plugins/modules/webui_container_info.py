@@ -36,6 +36,11 @@ options:
       - How many of the last lines of each container's log to return.
     type: int
     default: 0
+  sqlite_path:
+    description:
+      - The file that is to be moved. Where the settings lead Open WebUI to another one, that is among the findings.
+    type: str
+    default: ""
 extends_documentation_fragment:
   - openwebui.postgres.engine
 attributes:
@@ -234,6 +239,11 @@ containers:
           type: list
           elements: str
           sample: []
+    findings:
+      description: Why the file to be moved is not the one that Open WebUI uses, one line each. Links and mounts are followed.
+      type: list
+      elements: str
+      sample: []
     secret_key:
       description: Where the key comes from that signs sessions and encrypts tokens.
       type: dict
@@ -302,12 +312,14 @@ def main() -> None:
             # A flag, and no secret itself.
             "secret_key": {"type": "bool", "default": False, "no_log": False},
             "log_lines": {"type": "int", "default": 0},
+            "sqlite_path": {"type": "str", "default": ""},
         },
         supports_check_mode=True,
     )
     options = module.params
     try:
-        result = info(Engine(options["docker_host"]), options["name"], options["secret_key"], options["log_lines"])
+        engine = Engine(options["docker_host"])
+        result = info(engine, options["name"], options["secret_key"], options["log_lines"], options["sqlite_path"])
     except Refused as refused:
         module.fail_json(msg=str(refused), problems=[problem.as_result() for problem in refused.problems])
     module.exit_json(**result)

@@ -41,7 +41,8 @@ options:
     default: false
   connected_since:
     description:
-      - How many seconds before this task Open WebUI was started. Older connections are not its own. Without it any connection will do.
+      - How many seconds before this task Open WebUI was started. Connections that are older, and were
+        not used since, are not its own. Without it any connection will do.
     type: float
   connection_timeout:
     description:
@@ -129,11 +130,11 @@ problems_total:
 import time
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
-from ansible_collections.openwebui.postgres.plugins.module_utils._health import asker, wait, wait_connected
-from ansible_collections.openwebui.postgres.plugins.module_utils._postgres import (
+from ansible_collections.openwebui.postgres.plugins.module_utils._connection import (
     PSYCOPG_IMPORT_ERROR,
     connection_argument_spec,
 )
+from ansible_collections.openwebui.postgres.plugins.module_utils._health import asker, wait, wait_connected
 from ansible_collections.openwebui.postgres.plugins.module_utils._problems import Refused, refuse
 
 
@@ -156,14 +157,15 @@ def look(params: dict, check: bool, begun: float, result: dict) -> None:
     :param begun: when this task began, from which the options count.
     :raises Refused: when it is not well in time.
     """
-    answer = wait(asker(params["url"], params["validate_certs"]), 0 if check else params["timeout"])
+    ask = asker(params["url"], params["validate_certs"])
+    answer = wait(ask, 0 if check else params["timeout"])
     result.update(healthy=answer.healthy, status=answer.status, reason=answer.reason)
     if not answer.healthy:
         raise refuse("health", f"{params['url']} did not answer with 200 within {params['timeout']} seconds ({answer.reason})")
     if params["connected"]:
         ago = params["connected_since"]
         since = None if ago is None else begun - ago
-        found = wait_connected(params, since, 0 if check else params["connection_timeout"])
+        found = wait_connected(params, ask, since, 0 if check else params["connection_timeout"])
         result.update(found._asdict())
         if not found.connections:
             who = f"{params['login_user']} to {params['login_db']}"

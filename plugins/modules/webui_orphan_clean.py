@@ -43,6 +43,12 @@ options:
       - Without it, all tables are cleaned.
     type: list
     elements: str
+  exclude_tables:
+    description:
+      - Tables not to clean, usually those that M(openwebui.postgres.webui_pg_migrate) is to leave out. Upper and lower case are the same.
+    type: list
+    elements: str
+    default: []
   quarantine:
     description:
       - Folder for the file with the rows. Created with mode V(0700) where it is missing.
@@ -149,6 +155,7 @@ def main() -> None:
             "path": {"type": "path", "required": True},
             "state": {"type": "str", "choices": ["cleaned", "restored"], "default": "cleaned"},
             "tables": {"type": "list", "elements": "str"},
+            "exclude_tables": {"type": "list", "elements": "str", "default": []},
             "quarantine": {"type": "path"},
             "quarantine_file": {"type": "path"},
         },
@@ -160,7 +167,9 @@ def main() -> None:
         if options["state"] == "restored":
             result = restore(options["path"], options["quarantine_file"], module.check_mode)
         else:
-            result = clean(options["path"], options["tables"], options["quarantine"], module.check_mode)
+            result = clean(
+                options["path"], options["tables"], options["quarantine"], module.check_mode, options["exclude_tables"]
+            )
     except Refused as refused:
         module.fail_json(
             msg=str(refused),

@@ -22,6 +22,8 @@ description:
   - What Open WebUI's own start has put into the target (its default C(config)) is replaced. A target that holds anything
     else is refused, unless it holds what an earlier run loaded from the same file and nobody has touched since.
   - The tables C(alembic_version) and C(migratehistory) of the target stay as Open WebUI has made them.
+  - Columns of types that Open WebUI itself never creates, as forks and plugins do, are filled without loss or refused by name, see
+    the notes.
 options:
   path:
     description:
@@ -62,6 +64,15 @@ options:
     type: str
     choices: [refuse, replace]
     default: refuse
+  exclude_tables:
+    description:
+      - Tables of the source that are not to be moved, such as those of a plugin. Upper and lower case are the same, and the name of a
+        virtual table stands for its tables of content as well.
+      - Each is told in RV(left_out) with the number of rows that stay behind, and in a warning. In the target such a table stays as it is.
+      - A name that the source has no table of is refused, and so is a table that rows of others refer to by a foreign key.
+    type: list
+    elements: str
+    default: []
   quarantine:
     description:
       - Folder for the originals of repaired values. Without it they are found in the source only.
@@ -72,6 +83,20 @@ options:
         is running.
     type: bool
     default: false
+  rehearse:
+    description:
+      - How far check mode goes. With V(load), everything is loaded into the real tables, read back and compared, and then rolled
+        back, so that whatever the server would refuse is found. With V(scan), values are only looked at, with the column types and
+        unique indexes of the target; what only the server can tell, such as a text too long for an index, is not found.
+      - A load costs the server what the migration will cost it, for as long as it lasts, namely the room for the new database and
+        the volume of its write-ahead log. Both are given back afterwards, and no sequence, row or file of the target is another
+        than before.
+      - Tables that hold data are never locked while others are connected to the database, nor are tables waited for that others
+        are using. Temporary copies of them, with all their indexes and constraints, then take the load, as RV(rehearsed) tells.
+        Triggers are not tried there.
+    type: str
+    choices: [load, scan]
+    default: load
   progress:
     description:
       - Show progress while the module runs.
@@ -85,8 +110,9 @@ options:
 attributes:
   check_mode:
     description:
-      - Does everything up to the first write, and looks at every value of the source. Unique indexes that SQLite has no equal
-        of are tried with a temporary table.
+      - Looks at every value of the source, then loads everything into the target, reads it back, and rolls back. The target is
+        afterwards exactly as it was. See O(rehearse) for what that costs, and for less of it.
+      - Orphaned rows are reported, and left out of what is loaded.
     support: full
   diff_mode:
     description: The rows of a migration are not shown.
@@ -95,7 +121,18 @@ attributes:
     description: A target into which the source has been moved is left as it is.
     support: full
 notes:
+  - Nothing that the module sets outlives its transactions, so it works through PgBouncer with C(pool_mode) V(session) and
+    V(transaction). With V(statement) it is refused.
+  - Settings of the role, the database or the server (such as C(statement_timeout), C(search_path), C(DateStyle),
+    C(quote_all_identifiers) or C(default_transaction_read_only)) make no difference.
   - Text in the C(json) columns of Open WebUI is moved to the letter. PostgreSQL's own parser accepts it or the run is refused.
+  - Besides the types of Open WebUI, columns of these can be filled, also through a domain - C(numeric), C(real), C(double precision),
+    C(smallint), C(jsonb), C(uuid), C(timestamptz), C(time), C(timetz), C(bytea), C(char), C(citext), enums, and arrays of C(text) and
+    C(varchar). A column of any other type that holds data is refused, in check mode as well.
+  - Nothing is rounded. A number with more digits than a C(numeric) or C(real) keeps, a fraction of a second beyond the type's precision
+    or blanks at the end of a C(char) are refused by name.
+  - A C(jsonb) column keeps the last of keys of the same name, which is reported as a repair, and numbers by their value.
+  - An array has to be a JSON array of texts in SQLite, as SQLAlchemy keeps it there. A moment without a zone is taken for UTC.
 extends_documentation_fragment:
   - openwebui.postgres.connection
 seealso:
@@ -151,7 +188,7 @@ EXAMPLES = r"""
 RETURN = r"""
 tables:
   description:
-    - The tables in the order in which they were loaded. In check mode, only their names and numbers of rows.
+    - The tables in the order in which they were loaded. With O(rehearse=scan), only their names and numbers of rows.
   returned: success, with O(state=migrated)
   type: list
   elements: dict
@@ -187,7 +224,8 @@ bytes:
   type: int
   sample: 508000000
 seconds:
-  description: Seconds by phase, V(plan), V(load), V(prove), V(commit) and V(analyze); V(scan) in check mode.
+  description: Seconds by phase, V(plan), V(load), V(prove), V(commit) and V(analyze); V(plan), V(scan), V(load) and
+      V(prove) in check mode.
   returned: when a migration ran or was rehearsed
   type: dict
   sample: {"plan": 0.21, "load": 4.02, "prove": 0.83, "commit": 0.01, "analyze": 0.4, "total": 5.1}
@@ -210,11 +248,28 @@ repairs:
       type: str
       sample: /var/backups/open-webui/quarantine/repaired-20260102T030405.000006Z.jsonl
 left_out:
-  description: Tables and columns that did not move, and why that loses nothing. C(column) is null for a whole table.
+  description:
+    - Tables and columns that did not move, and why. Nothing is lost by it, but for O(exclude_tables).
   returned: when a migration ran or was rehearsed
   type: list
   elements: dict
-  sample: [{"table": "modelfile", "column": null, "why": "left over from an upgrade"}]
+  contains:
+    table:
+      description: The table.
+      type: str
+      sample: plugin_cache
+    column:
+      description: The column. Null for a whole table.
+      type: str
+      sample: null
+    why:
+      description: The reason in words.
+      type: str
+      sample: left out by exclude_tables
+    rows:
+      description: How many rows stay behind, of a table in O(exclude_tables). Null for all others, and where SQLite cannot tell.
+      type: int
+      sample: 12
 revision:
   description: The alembic revision of both sides.
   returned: success, with O(state=migrated)
@@ -225,6 +280,13 @@ run_id:
   returned: success
   type: str
   sample: 6d7f6f9e-6f0e-4f5e-9c1b-0f3a2b1c4d5e
+rehearsed:
+  description:
+    - How far the rehearsal went. V(load) is into the real tables, V(copies) into temporary copies of them because others are using
+      the target, V(scan) a look at every value.
+  returned: in check mode, when a migration was rehearsed
+  type: str
+  sample: load
 already_migrated:
   description: Whether the target holds this source already, so that nothing was done.
   returned: success, with O(state=migrated)
@@ -256,11 +318,11 @@ problems_total:
 """
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
-from ansible_collections.openwebui.postgres.plugins.module_utils._migration import Request, abandon, migrate
-from ansible_collections.openwebui.postgres.plugins.module_utils._postgres import (
+from ansible_collections.openwebui.postgres.plugins.module_utils._connection import (
     PSYCOPG_IMPORT_ERROR,
     connection_argument_spec,
 )
+from ansible_collections.openwebui.postgres.plugins.module_utils._migration import Request, abandon, migrate
 from ansible_collections.openwebui.postgres.plugins.module_utils._problems import Refused
 from ansible_collections.openwebui.postgres.plugins.module_utils._progress import Progress
 
@@ -273,8 +335,10 @@ def argument_spec() -> dict:
         "repair": {"type": "bool", "default": True},
         "invalid_utf8": {"type": "str", "choices": ["refuse", "replace"], "default": "refuse"},
         "target_data": {"type": "str", "choices": ["refuse", "replace"], "default": "refuse"},
+        "exclude_tables": {"type": "list", "elements": "str", "default": []},
         "quarantine": {"type": "path"},
         "live": {"type": "bool", "default": False},
+        "rehearse": {"type": "str", "choices": ["load", "scan"], "default": "load"},
         "progress": {"type": "bool", "default": True},
         "progress_file": {"type": "path"},
         **connection_argument_spec(),
@@ -292,6 +356,8 @@ def request_from(params: dict) -> Request:
         replace_target=params["target_data"] == "replace",
         quarantine=params["quarantine"],
         live=params["live"],
+        exclude_tables=tuple(params["exclude_tables"]),
+        rehearse=params["rehearse"],
     )
 
 

@@ -38,6 +38,11 @@ options:
       - How many of the last lines of its log to return.
     type: int
     default: 0
+  sqlite_path:
+    description:
+      - The file that is to be moved. Where the settings lead Open WebUI to another one, that is among the findings.
+    type: str
+    default: ""
 attributes:
   check_mode:
     description: Changes nothing in either mode.
@@ -166,6 +171,11 @@ service:
           type: list
           elements: str
           sample: []
+    findings:
+      description: Why the file to be moved is not the one that Open WebUI uses, one line each. Links and mounts are followed.
+      type: list
+      elements: str
+      sample: []
     secret_key:
       description: Where its secret key is.
       type: dict
@@ -204,6 +214,7 @@ def main() -> None:
             "python": {"type": "path", "default": ""},
             "environment": {"type": "bool", "default": False},
             "log_lines": {"type": "int", "default": 0},
+            "sqlite_path": {"type": "str", "default": ""},
         },
         supports_check_mode=True,
     )
@@ -218,7 +229,9 @@ def main() -> None:
         return result[0], result[1]
 
     options = module.params
-    module.exit_json(**info(run, options["unit"], options["python"], options["environment"], options["log_lines"]))
+    module.exit_json(
+        **info(run, options["unit"], options["python"], options["environment"], options["log_lines"], options["sqlite_path"])
+    )
 
 
 def _name_of(user: str) -> str:

@@ -33,7 +33,8 @@ options:
       - V(foreign_keys) finds rows whose parent is gone.
       - V(values) finds values that PostgreSQL will not take or that have to be repaired, by the types that PostgreSQL will
         most likely have. M(openwebui.postgres.webui_pg_migrate) in check mode asks the live target instead.
-      - V(schema) compares the revision with those of known releases, and finds remnants of failed upgrades.
+      - V(schema) compares the revision with those of known releases and the tables and columns with those of the revision, and finds
+        remnants of failed upgrades.
     type: list
     elements: str
     choices: [integrity, quick, foreign_keys, values, schema]
@@ -42,10 +43,14 @@ options:
     description:
       - Which findings fail the task. All others are only reported.
       - V(quick) findings belong to V(integrity). V(values) means values that will be refused; repairs never fail.
+      - V(schema) means a revision that cannot be moved, and tables or columns that the revision has, but the file lacks, where no default
+        makes up for them.
+      - V(tables) means tables and columns that are not Open WebUI's and hold data. They move only where the new database has them too,
+        which M(openwebui.postgres.webui_pg_migrate) in check mode can tell. So do names in O(exclude_tables) that mean no table.
       - V(upgrade) means a file that is not at the revision O(upgrade_to), or is so by name only, or where an upgrade has stopped.
     type: list
     elements: str
-    choices: [integrity, foreign_keys, values, schema, upgrade, in_use]
+    choices: [integrity, foreign_keys, values, schema, tables, upgrade, in_use]
     default: [integrity, schema]
   upgrade_to:
     description:
@@ -53,6 +58,12 @@ options:
       - The file is compared with it. Where it is older, those steps of Open WebUI's own upgrade that are known to fail on some files
         are looked for beforehand. Where it is equal, it is made sure that no failed upgrade has left it so by name only.
     type: str
+  exclude_tables:
+    description:
+      - Tables that will be left out of a migration, see M(openwebui.postgres.webui_pg_migrate). What they hold does not matter then.
+    type: list
+    elements: str
+    default: []
 attributes:
   check_mode:
     description: Can run in check mode; the module never changes anything.
@@ -143,7 +154,9 @@ webui_versions:
   type: dict
   sample: {"first": "0.12.1", "last": "0.12.4"}
 tables:
-  description: The tables and their numbers of rows, null for a table that cannot be counted because the file is damaged.
+  description:
+    - The tables and their numbers of rows. Null for a table that cannot be counted, because the file is damaged, or because it is a
+      virtual table of a module that is not there.
   returned: always
   type: list
   elements: dict
@@ -163,6 +176,14 @@ integrity:
       type: list
       elements: str
   sample: {"ok": true, "errors": []}
+left_out:
+  description:
+    - Tables and columns that will not move, as far as can be told without a target, and why, as M(openwebui.postgres.webui_pg_migrate)
+      returns them.
+  returned: always
+  type: list
+  elements: dict
+  sample: [{"table": "plugin_cache", "column": null, "why": "left out by exclude_tables", "rows": 12}]
 orphans:
   description: Rows whose parent is gone, counted by foreign key.
   returned: when V(foreign_keys) is among O(checks), and the file is sound
@@ -298,16 +319,21 @@ def main() -> None:
             "fail_on": {
                 "type": "list",
                 "elements": "str",
-                "choices": ["integrity", "foreign_keys", "values", "schema", "upgrade", "in_use"],
+                "choices": ["integrity", "foreign_keys", "values", "schema", "tables", "upgrade", "in_use"],
                 "default": list(FAILURES),
             },
             "upgrade_to": {"type": "str"},
+            "exclude_tables": {"type": "list", "elements": "str", "default": []},
         },
         supports_check_mode=True,
     )
     try:
         report, failures = examine(
-            module.params["path"], module.params["checks"], module.params["fail_on"], module.params["upgrade_to"]
+            module.params["path"],
+            module.params["checks"],
+            module.params["fail_on"],
+            module.params["upgrade_to"],
+            module.params["exclude_tables"],
         )
     except Refused as refused:
         module.fail_json(msg=str(refused), problems=[problem.message for problem in refused.problems], ready=False)

@@ -163,7 +163,8 @@ def test_repairs_neither_fail_nor_stand_in_the_way(check, webui_db):
         ),
         (
             ["DELETE FROM alembic_version"],
-            "the file has no alembic revision; it is older than Open WebUI 0.3.18, or was never upgraded",
+            "the file has no alembic revision: its table alembic_version is empty; move a backup that has one, or insert the true one, with"
+            " Open WebUI stopped (its tables and columns are those of 0bd252b206fb (Open WebUI 0.12.1 to 0.12.4))",
             None,
         ),
         (

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, openwebui.postgres contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Command line of the lab: python -m lab test | setup-demo | changelog | engine start|stop|status | CHECK…"""
+"""Command line of the lab: python -m lab test | setup-demo | changelog | guides | site | engine start|stop|status | CHECK…"""
 
 from __future__ import annotations
 
@@ -15,19 +15,30 @@ from .console import LabError, warn
 def main(arguments: list[str]) -> int:
     if arguments == ["setup-demo"]:
         return _setup_demo()
-    if arguments == ["changelog"]:
-        return checks.write_changelog()
+    if arguments in (["changelog"], ["guides"], ["site"]):
+        return _write(arguments[0])
     if arguments[:1] == ["engine"] and arguments[1:] in (["start"], ["stop"], ["status"]):
         return _engine(arguments[1])
     names = list(checks.CHECKS) if arguments == ["test"] else arguments
     if not names or not set(names) <= set(checks.CHECKS):
-        warn(f"usage: python -m lab test | setup-demo | changelog | engine start|stop|status | {' | '.join(checks.CHECKS)}")
+        others = "setup-demo | changelog | guides | site | engine start|stop|status"
+        warn(f"usage: python -m lab test | {others} | {' | '.join(checks.CHECKS)}")
         return 2
     try:
         return checks.run(names)
     except KeyboardInterrupt:
         warn("interrupted")
         return 130
+
+
+def _write(what: str) -> int:
+    """Files that are made from others."""
+    if what == "guides":
+        # Needs a package of the controller's environment, so only where it is asked for.
+        from . import guides
+
+        return guides.write()
+    return checks.write_changelog() if what == "changelog" else checks.write_site()
 
 
 def _setup_demo() -> int:

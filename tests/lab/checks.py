@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 from typing import Callable, NamedTuple
 
-from . import changelog, engine, images, install, paths, releases, sanity, tree
+from . import changelog, engine, images, install, paths, releases, sanity, site, tree
 from .console import LabError, say, warn
 from .processes import call, stop_with_parent
 
@@ -57,7 +57,16 @@ def lint() -> int:
     for program, *arguments in linters:
         say(program)
         failed = call(BIN / program, *arguments, cwd=collection, env=environment) or failed
-    return failed
+    return _site(collection) or failed
+
+
+def _site(collection: Path) -> int:
+    say("site")
+    return site.build(collection, BIN, _environment(tree.TREE))
+
+
+def write_site() -> int:
+    return _site(tree.copy())
 
 
 def unit() -> int:

@@ -11,7 +11,7 @@ import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from . import debian, engine, openwebui, paths, pythons, releases
+from . import debian, engine, openwebui, paths, pooler, pythons, releases
 from .console import say
 from .postgres import debian_bin
 from .steps import Step, only_one, run, run_step
@@ -137,10 +137,12 @@ def for_docker() -> None:
 
 
 def system_packages() -> None:
-    """PostgreSQL with lz4 and TLS, and a browser, from the distribution. Asks for them where it may not install."""
+    """PostgreSQL with lz4 and TLS, a pooler, and a browser, from the distribution. Asks for them where it may not install."""
     missing = []
     if debian_bin() is None:
         missing.append("postgresql")
+    if pooler.program() is None:
+        missing.append("pgbouncer")
     if not CHROMIUM.exists():
         missing.append("chromium")
     if shutil.which("openssl") is None:

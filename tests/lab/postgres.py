@@ -75,7 +75,7 @@ class Cluster:
             raise LabError(f"No PostgreSQL of the kind {kind!r} is installed. make setup installs it.")
         home.mkdir(parents=True, exist_ok=True)
         home.chmod(0o755)
-        _own(home)
+        own(home)
         state = {
             "kind": kind,
             "port": free_port(),
@@ -114,7 +114,7 @@ class Cluster:
         if self.running():
             return
         with self.log.open("ab") as log:
-            _own(self.log)
+            own(self.log)
             self._process = subprocess.Popen(
                 [self.program("postgres"), "-D", self.data],
                 stdin=subprocess.DEVNULL,
@@ -123,7 +123,7 @@ class Cluster:
                 cwd=self.home,
                 start_new_session=True,
                 preexec_fn=None if detached else stop_with_parent,
-                **_as_server_user(),
+                **as_server_user(),
             )
         self._wait_until_ready()
 
@@ -150,7 +150,7 @@ class Cluster:
     def _initialise(self, settings: dict[str, str]) -> None:
         password_file = self.home / "password"
         _write_private(password_file, self.password)
-        _own(password_file)
+        own(password_file)
         answer = subprocess.run(
             [
                 self.program("initdb"),
@@ -161,7 +161,7 @@ class Cluster:
             text=True,
             cwd=self.home,
             check=False,
-            **_as_server_user(),
+            **as_server_user(),
         )
         password_file.unlink()
         if answer.returncode != 0:
@@ -196,7 +196,7 @@ class Cluster:
         )
         self.ca_cert.chmod(0o644)
         key.chmod(0o600)
-        _own(key)
+        own(key)
 
     def _postmaster(self) -> int | None:
         """Process id of the running server."""
@@ -277,12 +277,12 @@ def _server_user() -> pwd.struct_passwd | None:
         return pwd.getpwnam("nobody")
 
 
-def _as_server_user() -> dict:
+def as_server_user() -> dict:
     user = _server_user()
     return {} if user is None else {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
 
 
-def _own(path: Path) -> None:
+def own(path: Path) -> None:
     user = _server_user()
     if user is not None:
         os.chown(path, user.pw_uid, user.pw_gid)
@@ -296,7 +296,7 @@ def _write_private(path: Path, text: str) -> None:
 def _reachable(programs: Path, home: Path) -> Path:
     """The programs, or a copy of them where the server's user cannot get at the checkout (below /root, say)."""
     try:
-        subprocess.run([programs / "postgres", "--version"], capture_output=True, check=True, cwd="/", **_as_server_user())
+        subprocess.run([programs / "postgres", "--version"], capture_output=True, check=True, cwd="/", **as_server_user())
         return programs
     except PermissionError:
         copy = home / "server"

@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Small SQLite files that pass for Open WebUI's, processes that write to them, and a look at what became of a folder.
 
+complete      statements that give a source all tables and columns of its revision, empty ones
 make_source   make_source("CREATE TABLE …", journal_mode="wal") -> path of a webui.db in a folder of its own
 start_writer  start_writer(path, "code") -> a process that has run the code with `db`, a connection, and then waits
 folder_state  folder_state(path) -> what lies beside the file and what is in it, to be compared with a later look
@@ -39,6 +40,21 @@ db = sqlite3.connect(sys.argv[1], isolation_level=None, timeout=0.2)
 print("ready", flush=True)
 sys.stdin.read()
 """
+
+
+@pytest.fixture
+def complete() -> list[str]:
+    from ansible_collections.openwebui.postgres.plugins.module_utils._revisions import known_tables
+
+    essentials = {"user": {"id", "name"}, "auth": {"id"}, "chat": {"id", "user_id", "chat"}}
+    statements = []
+    for table, columns in known_tables("0bd252b206fb").items():
+        if table in essentials:
+            new = [name for name in columns if name not in essentials[table]]
+            statements += [f'ALTER TABLE "{table}" ADD COLUMN "{name}"' for name in new]
+        else:
+            statements.append(f'CREATE TABLE "{table}" ({", ".join(chr(34) + name + chr(34) for name in columns)})')
+    return statements
 
 
 @pytest.fixture

@@ -33,6 +33,7 @@ def report(**audit: Any) -> list[str]:
         "size_bytes": 1048576,
         "wal_bytes": 0,
         "rows": 12,
+        "left_out": [],
         "orphans": [],
         "values": [],
         "holders": [],

@@ -5,6 +5,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Iterator
 
@@ -49,10 +52,30 @@ def test_there_are_roles() -> None:
     assert ROLE_FOLDERS
 
 
+def is_made_of_secrets(name: str, value: object, known: dict) -> bool:
+    return bool(known[name].get("no_log")) and "{{" in str(value)
+
+
 @every_role
 def test_every_default_is_documented_with_its_value(role: Path) -> None:
-    documented = {name: option["default"] for name, option in options(role).items() if "default" in option}
-    assert documented == defaults(role)
+    known = options(role)
+    documented = {name: option["default"] for name, option in known.items() if "default" in option}
+    assert documented == {name: value for name, value in defaults(role).items() if not is_made_of_secrets(name, value, known)}
+
+
+def test_a_wrong_argument_gives_no_secret_away(tmp_path: Path) -> None:
+    """Ansible prints the whole specification then, with all defaults filled in."""
+    play = tmp_path / "play.yml"
+    variables = {"webui_database_password": "of-the-database", "webui_secret_key": "of-sessions", "webui_health_timeout": "soon"}
+    tasks = [{"ansible.builtin.include_role": {"name": "openwebui.postgres.webui"}}]
+    play.write_text(yaml.safe_dump([{"hosts": "localhost", "gather_facts": False, "vars": variables, "tasks": tasks}]))
+    command = [sys.executable, "-m", "ansible", "playbook", "-vvv", "-i", "localhost,", "-c", "local", play]
+    environment = {**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(ROLES.parent / ".collections"), "ANSIBLE_HOME": str(tmp_path)}
+    run = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment)
+    output = run.stdout + run.stderr
+    assert run.returncode == 2
+    assert "webui_health_timeout" in output
+    assert [secret for secret in ("of-the-database", "of-sessions") if secret in output] == []
 
 
 @every_role

@@ -6,15 +6,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.openwebui.postgres.plugins.module_utils._container import (
-    data_dir,
-    database_of,
-    describe,
-    find,
-    info,
-    masked,
-    secrets_in,
-)
+from ansible_collections.openwebui.postgres.plugins.module_utils._container import describe, find, info
 from ansible_collections.openwebui.postgres.plugins.module_utils._engine import Engine
 from ansible_collections.openwebui.postgres.plugins.module_utils._problems import Refused
 from lab.fake_engine import DIGEST, IMAGE, IMAGE_ID, frames, newer_image
@@ -218,6 +210,7 @@ def test_all_of_it(fake, facts):
         "sqlite_path": "/srv/open-webui/webui.db",
         "sqlite_path_inside": "/app/backend/data/webui.db",
         "database": {"kind": "sqlite", "where": "/srv/open-webui/webui.db", "set_by": []},
+        "findings": [],
         "secret_key": {"from": "env", "path": "", "on_mount": False},
         "kept": {},
         "made": False,
@@ -301,56 +294,7 @@ def test_data_in_memory_is_nowhere_on_the_host(facts, fake, engine):
     assert describe(engine, fake.containers[container], "open-webui")["data_dir"] == ""
 
 
-def test_an_empty_data_dir_is_none():
-    assert data_dir({"DATA_DIR": ""}) == "/app/backend/data"
-
-
-@pytest.mark.parametrize(
-    ("variables", "kind", "where", "set_by"),
-    [
-        ({}, "sqlite", "/app/backend/data/webui.db", []),
-        ({"DATABASE_URL": ""}, "sqlite", "/app/backend/data/webui.db", []),
-        ({"DATA_DIR": "/d"}, "sqlite", "/d/webui.db", []),
-        ({"DATABASE_URL": "sqlite:////d/my.db?mode=rw"}, "sqlite", "/d/my.db", ["DATABASE_URL"]),
-        ({"DATABASE_URL": "sqlite:///data/my.db"}, "sqlite", "/app/backend/data/my.db", ["DATABASE_URL"]),
-        ({"DATABASE_URL": "sqlite://"}, "sqlite", "", ["DATABASE_URL"]),
-        ({"DATABASE_URL": "sqlite+sqlcipher:////d/my.db"}, "other", "/d/my.db", ["DATABASE_URL"]),
-        ({"DATABASE_TYPE": "sqlite+sqlcipher"}, "other", "/app/backend/data/webui.db", ["DATABASE_TYPE"]),
-        ({"DATABASE_URL": "postgresql://u:p@h:6543/n"}, "postgresql", "h:6543/n", ["DATABASE_URL"]),
-        ({"DATABASE_URL": "postgres://u:p@h/n?sslmode=require"}, "postgresql", "h:5432/n", ["DATABASE_URL"]),
-        ({"DATABASE_URL": "postgresql+psycopg2://u:p%40%2F@h:5432/my%20db"}, "postgresql", "h:5432/my db", ["DATABASE_URL"]),
-        ({"DATABASE_URL": "postgresql://u:p/a#s?s@h:1/n"}, "postgresql", "h:1/n", ["DATABASE_URL"]),
-        ({"DATABASE_URL": "postgresql://u:p@[::1]:1/n"}, "postgresql", "[::1]:1/n", ["DATABASE_URL"]),
-        ({"DATABASE_URL": "postgresql://u:p@/n?host=/run/pg&port=2"}, "postgresql", "/run/pg:2/n", ["DATABASE_URL"]),
-        ({"DATABASE_URL": "postgresql://u@h"}, "postgresql", "h:5432/u", ["DATABASE_URL"]),
-        ({"DATABASE_URL": "mysql://u:p@h:3306/n"}, "other", "h:3306/n", ["DATABASE_URL"]),
-        ({"DATABASE_URL": "no url, with t0psecret"}, "other", "", ["DATABASE_URL"]),
-    ],
-)
-def test_database(variables, kind, where, set_by):
-    assert database_of(variables) == (kind, where, set_by)
-
-
-PARTS = {
-    "DATABASE_TYPE": "postgresql",
-    "DATABASE_USER": "u",
-    "DATABASE_PASSWORD": "p@/:x",
-    "DATABASE_HOST": "h",
-    "DATABASE_PORT": "1",
-    "DATABASE_NAME": "n",
-}
-
-
-def test_single_settings_override_the_url():
-    assert database_of({**PARTS, "DATABASE_URL": "sqlite:////d/x.db"}) == ("postgresql", "h:1/n", list(PARTS))
-
-
-@pytest.mark.parametrize("name", list(PARTS))
-def test_unless_one_is_missing(name):
-    others = {**PARTS, name: ""}
-    expected = "postgresql" if name in ("DATABASE_USER", "DATABASE_PASSWORD") else "sqlite"
-    assert database_of(others).kind == expected
-    assert name not in database_of(others).set_by
+# -- the database -------------------------------------------------------------------------------------------------------------
 
 
 def test_a_file_elsewhere_is_told_as_the_host_has_it(facts):
@@ -368,6 +312,41 @@ def test_on_postgresql_the_old_file_is_still_told(facts):
     answer = facts(config=env(PG))
     assert answer["database"] == {"kind": "postgresql", "where": "db:5432/o", "set_by": ["DATABASE_URL"]}
     assert answer["sqlite_path"] == "/srv/open-webui/webui.db"
+
+
+def test_after_a_move_it_is_the_file_that_the_one_set_aside_uses(fake, facts):
+    binds = {"Binds": ["/srv/d:/data", "/srv/x:/app/backend/data"]}
+    old = {"config": env("DATABASE_URL=sqlite:////data/my.db"), "host": binds}
+    fake.run(name="open-webui-on-sqlite", **old)
+    assert facts(config=env(PG), host=binds)["sqlite_path"] == "/srv/d/my.db"
+
+
+@pytest.mark.parametrize(
+    ("variables", "binds", "path", "finding"),
+    [
+        ([], ["/srv/x:/app/backend/data"], "/srv/x/webui.db", ""),
+        ([], ["/srv/x:/app/backend/data"], "/srv/x/old.db", "Open WebUI uses /srv/x/webui.db, but webui_sqlite_path is /srv/x/old.db."),
+        ([], ["/srv/x:/app/backend/data"], "/srv/y/webui.db", "Open WebUI uses /srv/x/webui.db, but webui_sqlite_path is /srv/y/webui.db."),
+        (
+            ["DATABASE_URL=sqlite:////data/webui.db"],
+            ["/srv/d:/data", "/srv/x:/app/backend/data"],
+            "/srv/x/webui.db",
+            "Open WebUI uses /srv/d/webui.db, but webui_sqlite_path is /srv/x/webui.db.",
+        ),
+        (
+            ["DATABASE_URL=sqlite:////data/webui.db"],
+            ["/srv/x:/app/backend/data"],
+            "/srv/x/webui.db",
+            "The container open-webui uses /data/webui.db, which lies on nothing that is mounted from the host",
+        ),
+        (["DATABASE_URL=sqlite://"], [], "/srv/x/webui.db", "The container open-webui keeps its database in memory (DATABASE_URL)"),
+        (["DATABASE_URL=postgresql://u@h/n"], [], "/srv/x/webui.db", ""),
+    ],
+)
+def test_another_file_than_the_one_in_use_is_named(fake, engine, variables, binds, path, finding):
+    fake.run(config=env(*variables), host={"Binds": binds})
+    [found] = info(engine, "open-webui", False, 0, path)["containers"]
+    assert [text.startswith(finding) for text in found["findings"]] == ([True] if finding else [])
 
 
 def test_a_database_in_memory(facts):
@@ -548,8 +527,3 @@ def test_secrets_are_masked(fake, engine):
     assert shown[2] == "password ******** refused"
     assert shown[3] == "token ******** at https://********@example.org/x"
     assert shown[4] == "True, 8080, 300 tokens, ready"
-
-
-def test_a_secret_that_is_part_of_another():
-    hidden = secrets_in({"A_KEY": "abcdef", "B_KEY": "abcdefghi"}, [])
-    assert masked("abcdefghi abcdef", hidden) == "******** ********"

@@ -14,6 +14,9 @@ from ansible_collections.openwebui.postgres.plugins.module_utils._examination im
 from ansible_collections.openwebui.postgres.plugins.module_utils._problems import Refused, refuse
 from ansible_collections.openwebui.postgres.plugins.module_utils._sqlite import Source
 
+# The release whose files have hardly more than the tables that every file of a test has.
+OF_SO_FEW_TABLES = "UPDATE alembic_version SET version_num = 'ca81bd47c050'"
+
 SERVER = "db.execute('SELECT * FROM user').fetchall()"
 
 
@@ -24,7 +27,7 @@ def look(path: str, *fail_on: str) -> tuple[dict, str]:
 @pytest.fixture
 def served(make_source, start_writer):
     """A file in a rollback journal mode that a server has open: it is read without a lock."""
-    path = make_source("INSERT INTO user VALUES ('u', 'Ada')")
+    path = make_source("INSERT INTO user VALUES ('u', 'Ada')", OF_SO_FEW_TABLES)
     start_writer(path, SERVER)
     return path
 
@@ -112,10 +115,10 @@ def test_a_write_that_does_no_harm_costs_no_second_look(served, monkeypatch):
     looks: list[int] = []
     orphans = Source.orphans
 
-    def write_meanwhile(self):
+    def write_meanwhile(self, exclude=()):
         looks.append(1)
         write(served)
-        return orphans(self)
+        return orphans(self, exclude)
 
     monkeypatch.setattr(Source, "orphans", write_meanwhile)
     assert look(served)[0]["integrity"]["ok"]

@@ -296,15 +296,46 @@ def test_hostile_names(make_source, quarantine):
 
 
 @pytest.mark.parametrize(
-    ("statement", "reason"),
+    ("statement", "row"),
     [
-        ("CREATE TABLE child (id TEXT PRIMARY KEY, chat TEXT REFERENCES chat (id)) WITHOUT ROWID", "table child has no rowid"),
-        ("CREATE TABLE child (rowid TEXT, oid TEXT, _rowid_ TEXT REFERENCES chat (id))", "table child has no rowid"),
+        ("CREATE TABLE child (id TEXT PRIMARY KEY, chat TEXT REFERENCES chat (id)) WITHOUT ROWID", "('1', 'gone')"),
+        ("CREATE TABLE child (rowid TEXT, oid TEXT, _rowid_ TEXT REFERENCES chat (id))", "('1', '2', 'gone')"),
     ],
 )
-def test_a_table_whose_rows_cannot_be_told_apart_is_refused(make_source, quarantine, statement, reason):
-    with pytest.raises(Refused, match=reason):
-        clean(make_source(statement), None, quarantine, check=False)
+def test_a_table_whose_rows_cannot_be_told_apart_is_refused(make_source, quarantine, statement, row):
+    path = make_source(statement, f"INSERT INTO child VALUES {row}")
+    with pytest.raises(Refused, match="table child has no rowid"):
+        clean(path, None, quarantine, check=False)
+
+
+def test_a_table_that_cannot_be_cleaned_is_no_obstacle_where_nothing_is_to_be_cleaned(make_source, quarantine):
+    path = make_source(
+        "CREATE TABLE child (id TEXT PRIMARY KEY, chat TEXT REFERENCES chat (id)) WITHOUT ROWID",
+        "INSERT INTO chat VALUES ('c', NULL, NULL)",
+        "INSERT INTO child VALUES ('1', 'c')",
+    )
+    assert not clean(path, None, quarantine, check=False)["changed"]
+
+
+def test_a_table_that_cannot_be_cleaned_and_loses_its_parents_in_the_same_run(make_source, quarantine, folder_state):
+    path = make_source(
+        "CREATE TABLE page (id TEXT PRIMARY KEY, chat TEXT REFERENCES chat (id))",
+        "CREATE TABLE child (id TEXT PRIMARY KEY, page TEXT REFERENCES page (id)) WITHOUT ROWID",
+        "INSERT INTO page VALUES ('p', 'gone')",
+        "INSERT INTO child VALUES ('1', 'p')",
+    )
+    before = folder_state(path)
+    with pytest.raises(Refused, match="table child has no rowid, which Open WebUI never creates; leave it out with exclude_tables"):
+        clean(path, None, quarantine, check=False)
+    assert folder_state(path) == before
+    assert clean(path, None, quarantine, check=False, exclude=["CHILD"])["removed"] == [{"table": "page", "parent": "chat", "rows": 1}]
+
+
+def test_orphans_of_tables_that_are_left_out_stay(make_source, quarantine):
+    path = make_source("CREATE TABLE child (id TEXT PRIMARY KEY, chat TEXT REFERENCES chat (id))", "INSERT INTO child VALUES ('1', 'gone')")
+    assert not clean(path, None, quarantine, check=False, exclude=["child"])["changed"]
+    with pytest.raises(Refused, match="has no table chlid"):
+        clean(path, None, quarantine, check=False, exclude=["chlid"])
 
 
 def test_triggers_are_refused(make_source, quarantine, folder_state):
@@ -666,3 +697,13 @@ def test_counts_orphans_as_the_check_does(make_source):
         ("folder", "folder", "parent", 1, "CASCADE"),
         ("leaf", "folder", "folder", 1, "SET NULL"),
     ]
+
+
+def test_a_table_reads_as_if_its_orphans_had_been_dealt_with(make_source):
+    with open_source(make_source(*FOLDERS)) as source:
+        orphans = _orphans.Orphans(source, None)
+        folders, leaves = orphans.omission("folder"), orphans.omission("leaf")
+        assert [key for key, in source.query(f"SELECT id FROM main.folder WHERE {folders.stays}")] == [1, 2]
+        query = f"SELECT id, CASE WHEN NOT ({leaves.nulled['folder']}) THEN folder END FROM main.leaf WHERE {leaves.stays}"
+        assert list(source.query(query)) == [(b"a", 2), (b"b", None), (b"c", None), (b"d", None)]
+        assert orphans.omission("user") is None

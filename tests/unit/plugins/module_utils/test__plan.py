@@ -46,8 +46,8 @@ class FakeTarget:
     def foreign_keys(self) -> list[ForeignKey]:
         return self._keys
 
-    def revision(self) -> str | None:
-        return self._revision
+    def revisions(self) -> list[str]:
+        return [self._revision] if isinstance(self._revision, str) else list(self._revision or ())
 
 
 class Made(NamedTuple):
@@ -112,19 +112,66 @@ def test_a_target_whose_tables_are_not_open_webuis(make):
     assert "has no table alembic_version" in made.message
 
 
-@pytest.mark.parametrize("revision", ["b8f2c6d91a04", "ffffffffffff", None])
+@pytest.mark.parametrize("revision", ["b8f2c6d91a04", "ffffffffffff"])
 def test_another_revision_in_the_target(make, revision):
     made = make(revision=revision)
     assert made.plan is None
     assert made.problems == [("revision", None, None)]
     assert "0bd252b206fb (Open WebUI 0.12.1 to 0.12.4)" in made.message
-    assert (revision or "no revision") in made.message
+    assert revision in made.message
+
+
+STAMPED_TWICE = "CREATE TABLE alembic_version (version_num TEXT)"
 
 
 def test_no_revision_on_either_side(make):
     made = make("DELETE FROM alembic_version", revision=None)
     assert made.plan is None
+    assert made.problems == [("revision", None, None)] * 2
+    assert [problem.message.split(";")[0] for problem in made.findings.problems] == [
+        "the source has no alembic revision: its table alembic_version is empty",
+        "the target has no alembic revision: its table alembic_version is empty",
+    ]
+
+
+@pytest.mark.parametrize("other", ["0001", "b8f2c6d91a04", "ffff"])
+def test_two_revisions_in_the_source_in_either_order(make, other):
+    made = make(f"INSERT INTO alembic_version VALUES ('{other}')")
+    assert made.plan is None
     assert made.problems == [("revision", None, None)]
+    assert made.message.startswith("the source is stamped with 2 revisions in alembic_version, ")
+    assert other in made.message
+    assert "0bd252b206fb (Open WebUI 0.12.1 to 0.12.4)" in made.message
+    assert "delete the rows that are not true" in made.message
+
+
+def test_two_revisions_in_the_target(make):
+    made = make(revision=("0bd252b206fb", "b8f2c6d91a04"))
+    assert made.plan is None
+    assert "the target is stamped with 2 revisions" in made.message
+    assert "b8f2c6d91a04 (Open WebUI 0.12.0)" in made.message
+    assert made.message.endswith("let Open WebUI create its schema in an empty database")
+
+
+@pytest.mark.parametrize(
+    ("statements", "words"),
+    [
+        (["DROP TABLE alembic_version"], "older than Open WebUI 0.3.18"),
+        (["DROP TABLE alembic_version", "CREATE TABLE alembic_version (id TEXT)"], "older than Open WebUI 0.3.18"),
+        (["DROP TABLE alembic_version", STAMPED_TWICE, "INSERT INTO alembic_version VALUES (NULL)"], "holds NULL"),
+        (["DROP TABLE alembic_version", STAMPED_TWICE, "INSERT INTO alembic_version VALUES (NULL), ('0bd252b206fb')"], "holds NULL"),
+        (
+            ["DROP TABLE alembic_version", STAMPED_TWICE, "INSERT INTO alembic_version VALUES ('0bd252b206fb'), ('0bd252b206fb')"],
+            "stamped with 2 revisions",
+        ),
+    ],
+    ids=["no table", "no column", "NULL", "NULL and one", "the same twice"],
+)
+def test_a_stamp_that_says_nothing(make, statements, words):
+    made = make(*statements)
+    assert made.plan is None
+    assert made.problems == [("revision", None, None)]
+    assert words in made.message
 
 
 # Tables that only one side has
@@ -207,9 +254,20 @@ def test_columns_are_matched_by_name_not_by_position(make):
 
 
 def test_a_type_that_open_webui_never_creates(make):
-    made = make("CREATE TABLE note (id TEXT, tags TEXT)", tables=note("id", TargetColumn("tags", "tsvector")))
+    tags = note("id", TargetColumn("tags", "tsvector"))
+    made = make("CREATE TABLE note (id TEXT, tags TEXT)", "INSERT INTO note VALUES ('n', 'a b')", tables=tags)
     assert made.problems == [("type", "note", "tags")]
-    assert "tsvector" in made.message
+    assert made.message == (
+        "note.tags has the type tsvector in the target, which cannot be filled without loss; change it there to one that can, such as"
+        " text, or leave note out with exclude_tables"
+    )
+
+
+def test_a_type_that_cannot_be_filled_is_no_obstacle_where_there_is_nothing_to_fill_it_with(make):
+    tags = note("id", TargetColumn("tags", "tsvector"))
+    made = make("CREATE TABLE note (id TEXT, tags TEXT)", "INSERT INTO note VALUES ('n', NULL)", tables=tags)
+    assert made.findings.total == 0
+    assert "tags" in [column.name for column in made.plan.tables[-2].columns]
 
 
 def test_a_table_of_another_role(make):

@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Iterator, NamedTuple
 
 import pytest
+from ansible_collections.openwebui.postgres.plugins.module_utils._orphans import Omission
 from ansible_collections.openwebui.postgres.plugins.module_utils._problems import Findings
+from ansible_collections.openwebui.postgres.plugins.module_utils._progress import Progress
 from ansible_collections.openwebui.postgres.plugins.module_utils._quarantine import Quarantine, thaw
 from ansible_collections.openwebui.postgres.plugins.module_utils._scan import Repairs, RowReader, TablePlan, scan
 from ansible_collections.openwebui.postgres.plugins.module_utils._sqlite import open_source
@@ -184,11 +186,23 @@ def test_names_that_are_reserved_words_or_hold_quotes(read):
     assert found.rows == [[b"k", b"x", b"y"]]
 
 
-def test_the_key_of_a_row_by_its_number(make_source):
-    path = make_source(NOTE, "INSERT INTO note (id) VALUES ('a'), ('b')")
+def test_the_keys_of_rows_by_their_numbers(make_source):
+    path = make_source(NOTE, "INSERT INTO note (id, title) VALUES ('a', ''), ('refused', NULL), ('b', '')")
     with open_source(path) as source:
-        reader = RowReader(source, PLAN, Repairs(), Findings(), thorough=False)
-        assert [reader.key_of(number) for number in (1, 2, 3)] == ["a", "b", "unknown"]
+        reader = RowReader(source, PLAN, Repairs(), Findings(), thorough=True)
+        assert reader.keys_of({1, 2, 3}) == {1: "a", 2: "b"}
+        assert reader.keys_of(set()) == {}
+
+
+def test_orphans_are_left_out_or_lose_what_they_refer_to(make_source):
+    path = make_source(NOTE, "INSERT INTO note (id, title, created_at) VALUES ('a', 'x', 1), ('b', 'y', 2), ('c', NULL, 3)")
+    omission = Omission("id <> 'c'", {"created_at": "id = 'b'"})
+    findings = Findings()
+    with open_source(path) as source:
+        reader = RowReader(source, PLAN, Repairs(), findings, thorough=True, omission=omission)
+        assert [fields[4] for fields in reader.rows()] == [b"1", b"\\N"]
+        scan(source, [PLAN], Repairs(), findings, Progress(None), {"note": omission})
+    assert findings.total == 0
 
 
 def test_json_is_judged_also_where_sqlite_was_built_without_it(make_source):

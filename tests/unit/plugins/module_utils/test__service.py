@@ -9,7 +9,7 @@ import json
 from pathlib import Path
 
 import pytest
-from ansible_collections.openwebui.postgres.plugins.module_utils import _service
+from ansible_collections.openwebui.postgres.plugins.module_utils import _service, _settings
 
 PACKAGE = "/opt/chat/lib/python3.12/site-packages/open_webui"
 
@@ -63,7 +63,7 @@ def program(tmp_path: Path) -> Path:
     ],
 )
 def test_env_files_are_read_as_systemd_does(text: str, values: dict[str, str]) -> None:
-    assert _service.parse_env_file(text) == values
+    assert _settings.parse_env_file(text) == values
 
 
 def test_files_override_the_unit_and_later_ones_the_earlier(tmp_path: Path) -> None:
@@ -110,6 +110,35 @@ def test_the_database_that_is_set(program: Path, url: str, kind: str, where: str
     found = Host(WorkingDirectory="/srv/chat", Environment=f'"DATABASE_URL={url}"', ExecStart=starting(f"{program} serve")).look()
     assert found["database"] == {"kind": kind, "where": where, "set_by": ["DATABASE_URL"]}
     assert "p%40ss" not in json.dumps(found)
+
+
+@pytest.mark.parametrize(
+    ("url", "path", "finding"),
+    [
+        ("sqlite:////srv/x/webui.db", "/srv/x/webui.db", ""),
+        ("sqlite:///webui.db", "/srv/chat/webui.db", ""),
+        ("sqlite:////srv/x/webui.db", "/srv/data/webui.db", "Open WebUI uses /srv/x/webui.db, but webui_sqlite_path is /srv/data/"),
+        ("sqlite:///webui.db", "/srv/data/webui.db", "Open WebUI uses /srv/chat/webui.db, but webui_sqlite_path is /srv/data/"),
+        ("sqlite://", "/srv/data/webui.db", "chat.service keeps its database in memory"),
+    ],
+)
+def test_another_file_than_the_one_in_use_is_named(program: Path, url: str, path: str, finding: str) -> None:
+    variables = f'"DATABASE_URL={url}" DATA_DIR=/srv/data'
+    host = Host(WorkingDirectory="/srv/chat", Environment=variables, ExecStart=starting(f"{program} serve"))
+    found = _service.info(host, "chat", "", False, 0, path)["service"]["findings"]
+    assert [text.startswith(finding) for text in found] == ([True] if finding else [])
+
+
+def test_after_a_move_the_file_from_before_is_still_told(program: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_service, "OUR_FOLDER", str(tmp_path))
+    (tmp_path / "chat.env").write_text('DATABASE_URL="postgresql://u:p@db/chat"\n')
+    host = Host(
+        Environment="DATABASE_URL=sqlite:////srv/x.db",
+        EnvironmentFiles=f"{tmp_path}/chat.env (ignore_errors=no)",
+        ExecStart=starting(f"{program} serve"),
+    )
+    found = host.look()
+    assert (found["database"]["kind"], found["sqlite_path"]) == ("postgresql", "/srv/x.db")
 
 
 @pytest.mark.parametrize(

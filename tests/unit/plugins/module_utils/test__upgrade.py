@@ -62,7 +62,7 @@ def test_only_known_steps_are_named():
     [
         (HEAD, OLD, "newer than the one wanted, a5c220713937 (Open WebUI 0.6.32 to 0.6.36)"),
         ("ffffffffffff", HEAD, "ffffffffffff (a release this collection does not know), which may be newer"),
-        (None, HEAD, "no alembic revision; start a copy of it once with Open WebUI 0.9.5 or older"),
+        (None, HEAD, "no alembic revision: its table alembic_version is empty; move a backup that has one"),
     ],
 )
 def test_what_no_upgrade_can_bring_there(assessed, at, to, words):

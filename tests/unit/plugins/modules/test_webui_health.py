@@ -23,7 +23,12 @@ def says(monkeypatch):
 
     def prepare(answer, connected=None):
         monkeypatch.setattr(webui_health, "wait", lambda ask, timeout: waits.append(timeout) or answer)
-        monkeypatch.setattr(webui_health, "wait_connected", lambda options, since, timeout: waits.append((since, timeout)) or connected)
+
+        def wait_connected(_options, _ask, since, timeout):
+            waits.append((since, timeout))
+            return connected
+
+        monkeypatch.setattr(webui_health, "wait_connected", wait_connected)
         return waits
 
     return prepare

@@ -52,7 +52,7 @@ def test_what_it_does_by_default(call_module, calls):
     ((name, request, check, progress_file),) = calls.seen
     assert (name, check, progress_file) == ("migrate", False, None)
     assert (request.path, request.schema, request.repair, request.quarantine) == ("/data/webui.db", "public", True, None)
-    assert (request.replace_invalid, request.replace_target, request.live) == (False, False, False)
+    assert (request.replace_invalid, request.replace_target, request.live, request.rehearse) == (False, False, False, "load")
     assert request.connection["login_password"] == PASSWORD
     assert (request.connection["login_port"], request.connection["ssl_mode"]) == (5432, "prefer")
 
@@ -60,12 +60,14 @@ def test_what_it_does_by_default(call_module, calls):
 def test_every_option_reaches_the_migration(call_module, calls):
     given = {
         "repair": False, "invalid_utf8": "replace", "target_data": "replace", "quarantine": "/q", "live": True, "schema": "webui",
+        "rehearse": "scan",
         "login_host": "db", "connect_params": {"target_session_attrs": "read-write"},
     }
     call_module(main, {**OPTIONS, **given}, check=True)
     ((_name, request, check, _file),) = calls.seen
     assert check
     assert not request.repair
+    assert request.rehearse == "scan"
     assert request.replace_invalid
     assert request.replace_target
     assert request.live

@@ -14,14 +14,16 @@ ORPHANS = (
     "CREATE TABLE chat_file (id TEXT NOT NULL PRIMARY KEY, chat_id TEXT NOT NULL REFERENCES chat (id) ON DELETE CASCADE)",
     "INSERT INTO chat_file VALUES ('f1', 'gone'), ('f2', 'gone')",
 )
+# The first release with a revision, whose files have hardly more than the tables that every file of a test has.
+OLD = ("CREATE TABLE config (id, data, version, created_at, updated_at)", "UPDATE alembic_version SET version_num = 'ca81bd47c050'")
 VALUES = (
     r"""INSERT INTO chat (id, chat) VALUES ('c1', '"\u0000"'), ('c2', '{'), ('c3', '{"secret": "\\u0000"}')""",
 )
 
 
 @pytest.mark.parametrize("check", [False, True])
-def test_a_sound_file(call_module, make_source, folder_state, check):
-    path = make_source("INSERT INTO user VALUES ('u', 'Ada')")
+def test_a_sound_file(call_module, make_source, complete, folder_state, check):
+    path = make_source("INSERT INTO user VALUES ('u', 'Ada')", *complete)
     before = folder_state(path)
     answer = call_module(main, {"path": path}, check=check)
     assert folder_state(path) == before
@@ -37,7 +39,7 @@ def test_a_sound_file(call_module, make_source, folder_state, check):
 
 
 def test_orphans_are_reported_and_fail_only_where_asked_for(call_module, make_source):
-    path = make_source(*ORPHANS)
+    path = make_source(*ORPHANS, *OLD)
     answer = call_module(main, {"path": path})
     assert not answer.get("failed")
     assert not answer["ready"]
@@ -59,7 +61,7 @@ def test_values_are_reported_with_their_keys_and_without_their_content(call_modu
 
 
 def test_values_that_are_repaired_never_fail(call_module, make_source):
-    path = make_source(r"""INSERT INTO chat (id, chat) VALUES ('c1', '"\u0000"')""")
+    path = make_source(r"""INSERT INTO chat (id, chat) VALUES ('c1', '"\u0000"')""", *OLD)
     answer = call_module(main, {"path": path, "fail_on": ["values"]})
     assert not answer.get("failed")
     assert answer["ready"]

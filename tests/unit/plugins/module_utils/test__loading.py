@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, openwebui.postgres contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the migration computes by itself: the digest that proves it, and the clock. The rest needs a server."""
+"""What loading computes by itself: the digest that proves it, and the clock. The rest needs a server."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import random
 import re
 
 import pytest
-from ansible_collections.openwebui.postgres.plugins.module_utils import _migration
-from ansible_collections.openwebui.postgres.plugins.module_utils._migration import Clock, Digest
+from ansible_collections.openwebui.postgres.plugins.module_utils import _loading
+from ansible_collections.openwebui.postgres.plugins.module_utils._loading import Clock, Digest
 
 ROWS = [b"a\t1\n", b"b\t2\n", b"c\t\\N\n", "d\té\n".encode(), b"e\t\n"]
 
@@ -78,7 +78,7 @@ class Watch:
 
 
 def test_the_clock_times_phases_also_one_inside_another(monkeypatch):
-    monkeypatch.setattr(_migration, "time", Watch(10.0, 10.5, 11.75, 14.0))
+    monkeypatch.setattr(_loading, "time", Watch(10.0, 10.5, 11.75, 14.0))
     clock = Clock()
     with clock.phase("total"), clock.phase("plan"):
         pass
@@ -86,7 +86,7 @@ def test_the_clock_times_phases_also_one_inside_another(monkeypatch):
 
 
 def test_the_clock_times_a_phase_that_fails(monkeypatch):
-    monkeypatch.setattr(_migration, "time", Watch(1.0, 1.0004))
+    monkeypatch.setattr(_loading, "time", Watch(1.0, 1.0004))
     clock = Clock()
     with pytest.raises(KeyError), clock.phase("load"):
         raise KeyError("x")
