@@ -99,6 +99,7 @@ def _rehearse(state: FileState, dest: str, keep: int, room: int) -> dict[str, An
         "changed": True,
         "backup_file": None,
         "manifest_file": None,
+        "real_path": state.location.real,
         "sha256": None,
         "size_bytes": state.size + state.wal_size,
         "tables": tables,
@@ -111,6 +112,7 @@ def _result(backup: Backup, removed: list[Backup], changed: bool) -> dict[str, A
         "changed": changed,
         "backup_file": backup.file,
         "manifest_file": backup.manifest_file,
+        "real_path": backup.manifest["source"],
         **{name: backup.manifest[name] for name in ("sha256", "size_bytes", "tables")},
         "removed": [old.file for old in removed],
     }

@@ -37,6 +37,7 @@ from ansible_collections.openwebui.postgres.plugins.module_utils._settings impor
     other_file,
     secrets_in,
 )
+from ansible_collections.openwebui.postgres.plugins.module_utils._storage import Storage
 
 KEPT = "-on-sqlite"
 HALF_MADE = "-on-postgresql"
@@ -197,8 +198,12 @@ def describe(engine: Engine, inspected: dict[str, Any], known_as: str, log_lines
     labels = config.get("Labels") or {}
     settings = _network_settings(engine, inspected)
     aside = kept is not None and kept["Id"] != inspected["Id"]
+    storage = Storage(engine, inspected)
+    folder = storage.real(data_dir(env))
     # The one that was set aside knows which file was in use before PostgreSQL.
-    file = _sqlite_path(kept if aside and database.kind != "sqlite" else inspected)
+    owner = Storage(engine, kept) if kept is not None and aside and database.kind != "sqlite" else storage
+    inside = _sqlite_inside(owner)
+    file = owner.on_host(inside) if inside else ""
     return {
         "id": inspected["Id"],
         "name": known_as,
@@ -219,11 +224,13 @@ def describe(engine: Engine, inspected: dict[str, Any], known_as: str, log_lines
         "networks": sorted(networks_of(inspected)),
         "ports": _ports(inspected["HostConfig"], settings, state),
         "health_url": _health_url(env, host, settings, state),
-        "data_dir": on_host(inspected, data_dir(env)),
+        "data_dir": storage.on_host(folder),
         "data_dir_inside": data_dir(env),
+        "out_of_reach": storage.why_not(folder),
         "sqlite_path": file,
-        "database": {**database._asdict(), "where": _where(inspected, database)},
-        "findings": _findings(known_as, database, file, sqlite_path),
+        "sqlite_path_inside": inside,
+        "database": {**database._asdict(), "where": _where(database, file, inside)},
+        "findings": _findings(known_as, database, file, sqlite_path, owner.comes_and_goes(inside)),
         "secret_key": source,
         "kept": {"id": kept["Id"], "name": name_of(kept)} if aside else {},
         "made": MADE in labels,
@@ -270,48 +277,36 @@ def _version(config: dict[str, Any], image: dict[str, Any]) -> str:
     return ""
 
 
-def on_host(inspected: dict[str, Any], path: str) -> str:
-    """Where a path in a container lies on the host; empty when that is no mount."""
-    mount = _mount_of(inspected, path)
-    if mount is None or not mount.get("Source") or mount.get("Type") not in ("bind", "volume"):
-        return ""
-    rest = posixpath.relpath(path, posixpath.normpath(mount["Destination"]))
-    return posixpath.normpath(posixpath.join(mount["Source"], rest))
-
-
-def _mount_of(inspected: dict[str, Any], path: str) -> dict[str, Any] | None:
-    """The mount that a path in a container lies on: the innermost one."""
-    fitting = [mount for mount in inspected.get("Mounts") or [] if _below(path, posixpath.normpath(mount["Destination"]))]
-    return max(fitting, key=lambda mount: len(posixpath.normpath(mount["Destination"])), default=None)
-
-
-def _below(path: str, folder: str) -> bool:
-    return path == folder or path.startswith(folder.rstrip("/") + "/")
 
 
 # -- the database ---------------------------------------------------------------------------------------------------------------
 
 
-def _where(inspected: dict[str, Any], database: Database) -> str:
-    if database.kind != "sqlite":
+def _where(database: Database, file: str, inside: str) -> str:
+    if database.kind != "sqlite" or not inside:
         return database.where
-    return (on_host(inspected, database.where) if database.where else "") or database.where
+    return file or inside
 
 
-def _sqlite_path(inspected: dict[str, Any]) -> str:
-    """The webui.db on the host: the one in use, or the one that was there before PostgreSQL."""
-    env = env_of(inspected["Config"])
+def _sqlite_inside(storage: Storage) -> str:
+    """The webui.db in use, or the one that was before PostgreSQL: where it really lies in the container."""
+    env = env_of(storage.inspected["Config"])
     database = database_of(env)
     path = database.where if database.kind == "sqlite" else posixpath.join(data_dir(env), DATABASE_FILE)
-    return on_host(inspected, path) if path else ""
+    return storage.real(path) if path else ""
 
 
-def _findings(name: str, database: Database, file: str, wanted: str) -> list[str]:
-    """Why the file that is to be moved is not the one that this container uses."""
+def _findings(name: str, database: Database, file: str, wanted: str, comes_and_goes: bool) -> list[str]:
+    """Why the file that is to be moved is not the one that this container uses.
+
+    :param comes_and_goes: it lies on a volume that may be mounted elsewhere on the host as well, which webui_source_info finds out.
+    """
     if database.kind != "sqlite":
         return []
     if not database.where:
         return [f"The container {name} keeps its database in memory ({', '.join(database.set_by)}), so there is no file to move."]
+    if not file and comes_and_goes:
+        return []
     if not file:
         return [
             f"The container {name} uses {database.where}, which lies on nothing that is mounted from the host, so it would go with the "
@@ -382,7 +377,8 @@ def key_of(engine: Engine, inspected: dict[str, Any]) -> tuple[dict[str, Any], s
     key = content.decode("utf-8", "replace").rstrip("\n")
     if not key:
         return {"from": "none", "path": "", "on_mount": False}, ""
-    return {"from": "file", "path": path, "on_mount": _mount_of(inspected, path) is not None}, key
+    mount = Storage(engine, inspected).mount_of(path) or {}
+    return {"from": "file", "path": path, "on_mount": mount.get("Type") in ("bind", "volume")}, key
 
 
 def _file_in(engine: Engine, container: str, path: str) -> tuple[str, bytes]:

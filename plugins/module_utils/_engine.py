@@ -70,7 +70,7 @@ class Engine:
     def api_version(self) -> str:
         """The newest version of the API that this engine speaks. It is what it reports containers in without loss."""
         if self._version is None:
-            answer = _parsed(self.socket, self._request("GET", "/version"))
+            answer = _parsed(self.socket, self._request("GET", "/version")[1])
             version = answer.get("ApiVersion") if isinstance(answer, dict) else None
             if not isinstance(version, str) or not re.fullmatch(r"\d+\.\d+", version):
                 raise refuse("engine", f"{self.socket}: what answers there is no Docker Engine; set webui_docker_host to its socket")
@@ -96,14 +96,18 @@ class Engine:
 
         :param most: how much of it is of interest, more or less.
         """
-        return self._request("GET", self._versioned(path, query), most=most)
+        return self._request("GET", self._versioned(path, query), most=most)[1]
+
+    def header(self, path: str, name: str, /, **query: Any) -> str:
+        """Ask for what a header of the answer says; empty where there is no such header."""
+        return self._request("HEAD", self._versioned(path, query))[0].get(name) or ""
 
     def post(self, path: str, /, body: Any = None, seconds: float = SECONDS, **query: Any) -> Any:
         """Have something done.
 
         :param seconds: how long the engine may take for it.
         """
-        return _parsed(self.socket, self._request("POST", self._versioned(path, query), body, seconds))
+        return _parsed(self.socket, self._request("POST", self._versioned(path, query), body, seconds)[1])
 
     def delete(self, path: str, /, **query: Any) -> None:
         """Have something removed."""
@@ -113,7 +117,9 @@ class Engine:
         text = f"/v{self.api_version}{quote(path, safe='/:@')}"
         return f"{text}?{urlencode(query)}" if query else text
 
-    def _request(self, method: str, target: str, body: Any = None, seconds: float = SECONDS, most: int = LARGEST) -> bytes:
+    def _request(
+        self, method: str, target: str, body: Any = None, seconds: float = SECONDS, most: int = LARGEST
+    ) -> tuple[http.client.HTTPMessage, bytes]:
         connection = _Connection(self.socket, seconds)
         try:
             if body is None:
@@ -129,7 +135,7 @@ class Engine:
         # 304: it is as asked for already, such as a container that is to be stopped.
         if response.status >= 400:
             raise EngineError(response.status, f"the Docker Engine says: {_reason(response.status, content)}")
-        return content
+        return response.headers, content
 
 
 def _read(response: http.client.HTTPResponse, most: int) -> bytes:

@@ -153,6 +153,8 @@ def _facts(source: Source, sound: bool) -> dict[str, Any]:
     revision = source.revision()
     releases = REVISIONS.get(revision)
     return {
+        "real_path": source.state.location.real,
+        "log_path": source.state.location.wal,
         "sqlite_version": sqlite3.sqlite_version,
         "size_bytes": source.state.size,
         "journal_mode": source.state.journal_mode,

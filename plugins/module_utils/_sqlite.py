@@ -13,13 +13,13 @@ import os
 import re
 import shutil
 import sqlite3
-import stat
 import struct
 import tempfile
 from contextlib import ExitStack, closing, contextmanager
 from typing import Callable, Container, Iterator, NamedTuple
 from urllib.parse import quote as url_quote
 
+from ansible_collections.openwebui.postgres.plugins.module_utils._location import LOGS, Location, locate
 from ansible_collections.openwebui.postgres.plugins.module_utils._openwebui import ESSENTIAL_TABLES
 from ansible_collections.openwebui.postgres.plugins.module_utils._problems import Refused, refuse
 
@@ -132,9 +132,14 @@ def text(value: object) -> str:
 
 
 class FileState(NamedTuple):
-    """What a look at the file and its companions tells, without SQLite."""
+    """What a look at the file and its companions tells, without SQLite.
+
+    :ivar path: the file as it was named.
+    :ivar location: what that leads to, beside which its companions lie.
+    """
 
     path: str
+    location: Location
     size: int
     mtime_ns: int
     header: bytes
@@ -188,39 +193,32 @@ def look(path: str) -> FileState:
 
     :raises Refused: when it is not a SQLite file that can be read, saying what it is instead.
     """
-    try:
-        facts = os.stat(path)
-    except FileNotFoundError:
-        raise refuse("source", f"{path}: there is no such file; check the data folder of Open WebUI") from None
-    except OSError as error:
-        raise refuse("source", f"{path}: cannot be reached ({error.strerror})") from None
-    if stat.S_ISDIR(facts.st_mode):
-        raise refuse("source", f"{path}: is a folder; name the file in it, usually webui.db")
-    if not stat.S_ISREG(facts.st_mode):
-        raise refuse("source", f"{path}: is not a regular file")
-    if facts.st_size == 0:
+    location = locate(path)
+    size, mtime_ns = _stamp(location.real)
+    if size == 0:
         raise refuse("source", f"{path}: is empty (0 bytes); Open WebUI has not created its database here")
     try:
-        header = _read_start(path, 4096)
-        wal_size, wal_mtime_ns = _stamp(path + "-wal")
-        wal_header = _read_companion(path + "-wal", 32) if wal_size else b""
-        journal = _read_companion(path + "-journal", 8)
+        header = _read_start(location.real, 4096)
+        wal_size, wal_mtime_ns = _stamp(location.wal)
+        wal_header = _read_companion(location.wal, 32) if wal_size else b""
+        journal = _read_companion(location.journal, 8)
     except OSError as error:
         raise refuse("source", f"{error.filename}: cannot be read ({error.strerror}); run as root or as its owner") from None
-    _demand_sqlite(path, header, facts.st_size)
+    _demand_sqlite(path, header, size)
     # A journal whose first bytes are zero has been committed (journal_mode=persist).
     hot_journal = bool(journal.strip(b"\x00"))
     if not wal_size and not hot_journal:
         _demand_all_pages(path, header)
     return FileState(
         path=path,
-        size=facts.st_size,
-        mtime_ns=facts.st_mtime_ns,
+        location=location,
+        size=size,
+        mtime_ns=mtime_ns,
         header=header[:HEADER_SIZE],
         wal_size=wal_size,
         wal_mtime_ns=wal_mtime_ns,
         wal_header=wal_header,
-        has_shm=os.path.exists(path + "-shm"),
+        has_shm=os.path.exists(location.shm),
         hot_journal=hot_journal,
     )
 
@@ -364,7 +362,8 @@ class Source:
     def changed(self) -> bool:
         """Whether the file has been written to since it was opened."""
         # Only stat: opening and closing the file would drop this process's own locks on it, as POSIX has it.
-        now = _stamp(self.path), _stamp(self.path + "-wal")
+        location = self.state.location
+        now = _stamp(location.real), _stamp(location.wal)
         return now != ((self.state.size, self.state.mtime_ns), (self.state.wal_size, self.state.wal_mtime_ns))
 
     def query(self, sql: str, parameters: tuple[object, ...] = ()) -> Iterator[tuple]:
@@ -591,9 +590,9 @@ def open_source(path: str, live: bool = False, scratch: str | None = None) -> It
     method = _how_to_open(state, live)
     with ExitStack() as stack:
         if method == "copy":
-            connection = _connect(_private_copy(path, scratch, stack), "mode=rw")
+            connection = _connect(_private_copy(state.location, scratch, stack), "mode=rw")
         else:
-            connection = _connect(path, "immutable=1" if method == "lock-free" else "mode=ro")
+            connection = _connect(state.location.real, "immutable=1" if method == "lock-free" else "mode=ro")
         stack.enter_context(closing(connection))
         source = Source(path, connection, state, method)
         _begin(source)
@@ -609,7 +608,7 @@ def open_writable(path: str) -> Iterator[Source]:
     :raises Refused: when the file cannot be read or not be written to.
     """
     state = look(path)
-    with closing(_connect(path, "mode=rw")) as connection:
+    with closing(_connect(state.location.real, "mode=rw")) as connection:
         source = Source(path, connection, state, "shared")
         for statement in ("PRAGMA foreign_keys = OFF", "PRAGMA synchronous = FULL", "BEGIN IMMEDIATE"):
             source.execute(statement)
@@ -628,19 +627,19 @@ def _how_to_open(state: FileState, live: bool) -> str:
     return "copy" if state.hot_journal else "shared"
 
 
-def _private_copy(path: str, scratch: str | None, stack: ExitStack) -> str:
+def _private_copy(location: Location, scratch: str | None, stack: ExitStack) -> str:
     """A copy of the file and its companions, which lasts as long as the stack."""
     try:
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="webui-sqlite-", dir=scratch))
         copy = os.path.join(folder, "source.db")
-        shutil.copyfile(path, copy)
-        for companion in ("-wal", "-journal"):
-            if os.path.exists(path + companion):
-                shutil.copyfile(path + companion, copy + companion)
+        shutil.copyfile(location.real, copy)
+        for companion in LOGS:
+            if os.path.exists(location.real + companion):
+                shutil.copyfile(location.real + companion, copy + companion)
     except OSError as error:
         raise refuse(
             "source",
-            f"{path}: has changes pending in its -wal or -journal, and no private copy could be made in "
+            f"{location.path}: has changes pending in its -wal or -journal, and no private copy could be made in "
             f"{scratch or tempfile.gettempdir()} ({error.strerror}); make room there, or start and stop Open WebUI once",
         ) from None
     return copy

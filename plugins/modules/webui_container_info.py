@@ -199,18 +199,29 @@ containers:
       type: str
       sample: http://127.0.0.1:80/health
     data_dir:
-      description: Its data folder on the host. Empty when that is neither a bind mount nor a volume.
+      description: Its data folder on the host. Empty when RV(containers[].out_of_reach) says why.
       type: str
       sample: /srv/open-webui
     data_dir_inside:
       description: Its data folder in the container.
       type: str
       sample: /app/backend/data
+    out_of_reach:
+      description:
+        - Why its data folder is nowhere on the host that stays when the container is stopped, and what to do; empty where it is. A folder
+          in the container itself or in memory is not, and neither is a volume that is only mounted while a container uses it.
+      type: str
+      sample: ""
     sqlite_path:
       description:
-        - The C(webui.db) on the host that is in use, or that was before PostgreSQL. Empty when it is on no mount.
+        - The C(webui.db) on the host that is in use, or that was before PostgreSQL, without the container's links. Empty when it is
+          nowhere on the host that stays.
       type: str
       sample: /srv/open-webui/webui.db
+    sqlite_path_inside:
+      description: The same in the container. Empty for a database in memory.
+      type: str
+      sample: /app/backend/data/webui.db
     database:
       description: What its environment says about its database.
       type: dict

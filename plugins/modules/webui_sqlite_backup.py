@@ -90,6 +90,11 @@ manifest_file:
   returned: success
   type: str
   sample: /var/backups/open-webui/webui-20260501T030000.123456Z.db.json
+real_path:
+  description: The file that O(path) leads to, without symbolic links. The write-ahead log is looked for beside it.
+  returned: success
+  type: str
+  sample: /mnt/fast/webui.db
 sha256:
   description: SHA-256 of the copy. Null in check mode when it is yet to be made.
   returned: success

@@ -22,6 +22,8 @@ options:
   path:
     description:
       - The database, usually C(webui.db) in the data folder of Open WebUI.
+      - Symbolic links are followed, and the log is looked for beside the file that they lead to, as SQLite does. A file with several names
+        (hard links) is refused unless all of them are in its folder and no other has a log.
     type: path
     required: true
   checks:
@@ -114,6 +116,16 @@ problems:
   type: list
   elements: str
   sample: ["chat_file.chat_id: 12 rows refer to rows of chat that are gone"]
+real_path:
+  description: The file that O(path) leads to, without symbolic links.
+  returned: always
+  type: str
+  sample: /mnt/fast/webui.db
+log_path:
+  description: Where SQLite keeps the write-ahead log of that file, whether there is one or not.
+  returned: always
+  type: str
+  sample: /mnt/fast/webui.db-wal
 sqlite_version:
   description: Version of the SQLite library that read the file.
   returned: always

@@ -9,6 +9,7 @@ is told to speak. It can be killed after any change, as seen from its client. Ru
 
 from __future__ import annotations
 
+import base64
 import copy
 import hashlib
 import io
@@ -132,6 +133,7 @@ class FakeEngine:
 
     :ivar containers: what it says of each container, by id. Tests may change it.
     :ivar changes: the changes asked for so far, as "METHOD /path".
+    :ivar volumes: driver and options of volumes, by name, where they are not those of "docker volume create NAME".
     :ivar files: files in containers, by id and path; a text is where a link leads.
     :ivar logs: what a container printed, as the engine sends it.
     """
@@ -141,6 +143,7 @@ class FakeEngine:
         self.containers: dict[str, dict[str, Any]] = {}
         self.images = {IMAGE_ID: _image(IMAGE_ID, [IMAGE], [DIGEST], IMAGE_CONFIG)}
         self.networks = {name: hashlib.sha256(name.encode()).hexdigest() for name in ("bridge", "host", "none")}
+        self.volumes: dict[str, dict[str, Any]] = {}
         self.files: dict[tuple[str, str], bytes | str] = {}
         self.logs: dict[str, bytes] = {}
         self.changes: list[str] = []
@@ -227,7 +230,7 @@ class FakeEngine:
         if self._dead:
             return None
         answer = self.answer(method, target, body)
-        if method != "GET":
+        if method not in ("GET", "HEAD"):
             self.changes.append(f"{method} {target}")
             self.bodies.append(body)
             if len(self.changes) == self._killed_after:
@@ -383,6 +386,18 @@ class FakeEngine:
         own = self.network(name)
         return {"Name": own, "Id": self.networks[own]}
 
+    def _get_volume(self, name: str, **_more: Any) -> Any:
+        own = {"Name": name, "Driver": "local", "Mountpoint": f"/var/lib/docker/volumes/{name}/_data", "Options": None, "Scope": "local"}
+        return {**own, **self.volumes.get(name, {})}
+
+    def _head_archive(self, name: str, query: dict[str, str], **_more: Any) -> Any:
+        content = self.files.get((self.find(name)["Id"], query["path"]))
+        if content is None:
+            raise No(404, "")
+        link = isinstance(content, str)
+        facts = {"name": Path(query["path"]).name, "mode": 1 << 27 if link else 0o644, "linkTarget": content if link else ""}
+        return {"X-Docker-Container-Path-Stat": base64.b64encode(json.dumps(facts).encode()).decode()}
+
     def _get_archive(self, name: str, query: dict[str, str], **_more: Any) -> bytes:
         content = self.files.get((self.find(name)["Id"], query["path"]))
         if content is None:
@@ -457,6 +472,8 @@ _ROUTES = (
     ("GET", "/version", FakeEngine._get_version),
     ("GET", "/containers/json", FakeEngine._get_list),
     ("GET", "/containers/([^/]+)/json", FakeEngine._get_container),
+    ("GET", "/volumes/(.+)", FakeEngine._get_volume),
+    ("HEAD", "/containers/([^/]+)/archive", FakeEngine._head_archive),
     ("GET", "/containers/([^/]+)/archive", FakeEngine._get_archive),
     ("GET", "/containers/([^/]+)/logs", FakeEngine._get_logs),
     ("GET", "/images/(.+)/json", FakeEngine._get_image),
@@ -485,14 +502,18 @@ class _Handler(BaseHTTPRequestHandler):
             answer, status = {"message": str(refusal)}, refusal.status
         if answer is None and self.server.engine._dead:
             return
-        content = answer if isinstance(answer, bytes) else b"" if answer is None else json.dumps(answer).encode()
+        headers = answer if self.command == "HEAD" and status == 200 else {}
+        nothing = answer is None or self.command == "HEAD"
+        content = answer if isinstance(answer, bytes) else b"" if nothing else json.dumps(answer).encode()
         self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
         if content:
             self.wfile.write(content)
 
-    do_GET = do_POST = do_DELETE = _serve
+    do_GET = do_HEAD = do_POST = do_DELETE = _serve
 
     def address_string(self) -> str:
         return "client"

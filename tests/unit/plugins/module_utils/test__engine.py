@@ -180,3 +180,15 @@ def test_no_more_is_read_than_is_of_interest(fake):
     engine = Engine(fake.host)
     assert len(engine.read(f"/containers/{container}/logs")) == 1_000_000
     assert 100_000 <= len(engine.read(f"/containers/{container}/logs", most=100_000)) < 200_000
+
+
+def test_a_header_says_what_a_file_is(fake):
+    container = fake.run()
+    fake.files[container, "/link"] = "/target"
+    engine = Engine(fake.host)
+    assert engine.header(f"/containers/{container}/archive", "X-Docker-Container-Path-Stat", path="/link")
+    assert engine.header(f"/containers/{container}/archive", "X-No-Such-Header", path="/link") == ""
+    with pytest.raises(EngineError) as caught:
+        engine.header(f"/containers/{container}/archive", "X-Docker-Container-Path-Stat", path="/none")
+    assert caught.value.status == 404
+    assert fake.changes == []
