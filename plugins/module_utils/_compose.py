@@ -196,11 +196,28 @@ class Project:
         for way in WAYS:
             if self.compose.plan(files, self.noted.service, way).leaves(name_of(self.container)):
                 return way
-        # Where Compose makes a dependency anew, it does so with what depends on it. The service itself may be as described all the same.
-        if self.compose.plan(files, self.noted.service, WAYS[0]).touches(name_of(self.container)):
-            digest = self.compose.digest(files, self.noted.service)
-            return WAYS[0] if digest and digest == _label_of(self.container, "config-hash") else None
-        return None
+        # Where Compose makes a dependency anew, it does so with what depends on it, and one that Watchtower has made anew it makes anew
+        # for a label. The service itself is as described all the same.
+        same = _label_of(self.container, "config-hash") == self.compose.digest(files, self.noted.service)
+        return WAYS[0] if same and self.image_is_named else None
+
+    @property
+    def image_is_named(self) -> bool:
+        """Whether the image that the container runs is still the one that its name leads to."""
+        named = image_facts(self.engine, self.container["Config"]["Image"]) or {}
+        return named.get("Id") == self.container["Image"]
+
+    def way_of_old(self, files: list[str]) -> Way:
+        """How Compose was called for the container that is there, by the dependencies that it noted on it."""
+        depends_on = {entry.split(":")[0] for entry in _label_of(self.container, "depends_on").split(",") if entry}
+        facts = ((self.compose.config(files, self.noted.service) or {}).get("services") or {}).get(self.noted.service) or {}
+        if not depends_on and facts.get("depends_on"):
+            return Way(alone=True)
+        siblings = _siblings(self.engine, self.noted.project)
+        names = {_listed_name(entry) for entry in siblings if _label(entry, "service") in depends_on}
+        # One in a profile that is not enabled is left out by Compose where it is not required.
+        plans = {way: self.compose.plan(files, self.noted.service, way) for way in WAYS if not way.alone}
+        return next((way for way, plan in plans.items() if names <= set(plan.done or {})), Way())
 
     def make(self, service: str, name: str, preferred: Way) -> None:
         """Have Compose make the container of a service, and leave all others alone."""
@@ -222,7 +239,7 @@ class Project:
         if way.alone and others:
             self.warnings.append(
                 f"{', '.join(others)}: not there, or not what the Compose files describe now, and left alone. The next "
-                f'"docker compose up -d" sees to that, and makes {name} anew as well, with the same settings.'
+                f'"docker compose up -d" sees to that, and may make {name} anew as well, with the same settings.'
             )
         return way
 
@@ -276,10 +293,8 @@ def _closed_network(project: Project, wish: Wish) -> list[str]:
 
 
 def _outdated(project: Project) -> list[str]:
-    container = project.container
-    named = image_facts(project.engine, container["Config"]["Image"]) or {}
     # A newer image under the same tag is known of already.
-    if named.get("Id") != container["Image"] or project.way(project.files.now) is not None:
+    if not project.image_is_named or project.way(project.files.now) is not None:
         return []
     return [
         f"The container {project.name} is not what its Compose files describe now: they have been changed since, or it was started with "
@@ -365,6 +380,11 @@ def _differing(before: dict[str, Any], after: dict[str, Any], but: list[str]) ->
 
 def _label(entry: dict[str, Any], name: str) -> str:
     return (entry.get("Labels") or {}).get(_LABEL + name) or ""
+
+
+def _listed_name(entry: dict[str, Any]) -> str:
+    """A container's own name: the others are those it is linked by."""
+    return next((name[1:] for name in entry.get("Names") or [] if name.count("/") == 1), "")
 
 
 def _label_of(inspected: dict[str, Any], name: str) -> str:
@@ -480,8 +500,7 @@ def _make(project: Project) -> list[dict[str, Any]]:
         return []
     project.changed = True
     to_restart = [found for found in _dependents(project, ":true") if found["State"].get("Running") and not _owners(found)]
-    # As the container was made before, as far as that can be told.
-    project.make(project.noted.service, name_of(project.container), project.way(project.files.users) or Way())
+    project.make(project.noted.service, name_of(project.container), project.way_of_old(project.files.by_hand))
     if project.check:
         return []
     found = find(project.engine, project.name)

@@ -60,13 +60,13 @@ class Plan(NamedTuple):
         return self.done is not None and not _touched(self.done.get(name, []))
 
     def touches(self, own: str) -> list[str]:
-        """The containers besides this one that would be made, or made anew."""
+        """The containers besides this one that would be made, made anew, or started: one that is paused is, and that fails."""
         others = {name: events for name, events in (self.done or {}).items() if name != own and not name.endswith(f"_{own}")}
-        return sorted(name for name, events in others.items() if _touched(events))
+        return sorted(name for name, events in others.items() if _touched(events, "Start", "Restart"))
 
 
-def _touched(events: list[str]) -> bool:
-    return any(event.startswith(("Creating", "Recreat", "Stop", "Remov", "Kill")) for event in events)
+def _touched(events: list[str], *also: str) -> bool:
+    return any(event.startswith(("Creating", "Recreat", "Stop", "Remov", "Kill", *also)) for event in events)
 
 
 class Compose:

@@ -47,6 +47,14 @@ PROJECTS: dict[str, dict[str, Any]] = {
         "compose.yaml": {"services": {"cache": {}, CHAT: {"profiles": ["ai"], "depends_on": ["cache"]}}},
         ".env": "COMPOSE_PROFILES=ai\n",
     },
+    "typed": {
+        "compose.yaml": {
+            "services": {
+                "extra": {"profiles": ["extra"]},
+                CHAT: {"depends_on": {"extra": {"condition": "service_started", "required": False}}},
+            }
+        }
+    },
     "include": {
         "compose.yml": {"include": ["parts/cache.yaml", "parts/chat.yaml"]},
         "parts/cache.yaml": {"services": {"cache": {}}},
@@ -65,6 +73,14 @@ PROJECTS: dict[str, dict[str, Any]] = {
         },
         "token": "a token",
         "motd": "hello",
+    },
+    "volumes": {
+        "compose.yaml": {"services": {"store": {"volumes": ["/shared"]}, CHAT: {"volumes": ["/data"], "volumes_from": ["store"]}}}
+    },
+    "namespaces": {"compose.yaml": {"services": {CHAT: {"ipc": "shareable"}, "side": {"ipc": "service:chat"}}}},
+    "built": {
+        "compose.yaml": {"services": {"cache": {"pull_policy": "always"}, CHAT: {"pull_policy": "build", "depends_on": ["cache"]}}},
+        "build/Dockerfile": "FROM nothing-that-there-is\n",
     },
     "changed": {"compose.yaml": {"services": {"cache": {}, CHAT: {"depends_on": ["cache"]}}}},
     "alone": {"compose.yaml": {"services": {"cache": {}, CHAT: {"depends_on": ["cache"]}}}},
@@ -122,7 +138,9 @@ def environment(docker: Docker, folder: Path) -> dict[str, str]:
 
 def up(docker: Docker, name: str, folder: Path) -> None:
     """As the user of this project types it."""
-    docker.compose(folder, "up", "--detach", *(["--no-deps", CHAT] if name == "alone" else []))
+    before = {"typed": ["--profile", "extra"]}
+    after = {"alone": ["--no-deps", CHAT], "built": ["--pull", "never", "--no-build"]}
+    docker.compose(folder, *before.get(name, []), "up", "--detach", *after.get(name, []))
 
 
 @pytest.fixture(scope="module")
@@ -180,7 +198,7 @@ def test_nothing_else_is_made_anew(docker: Docker, projects: dict[str, Path], fi
         before = {service: found["Id"] for service, found in first[name].items()}
         after = ids(docker, folder)
         anew = {service for service in after if before.get(service) != after[service]}
-        assert anew == ({CHAT, "side"} if name == "follower" else {CHAT}), name
+        assert anew == ({CHAT, "side"} if name in ("follower", "namespaces") else {CHAT}), name
         assert environment(docker, folder)["DATABASE_URL"] == URL, name
         assert not environment(docker, folder).get("DATABASE_TYPE"), name
         assert containers(docker, folder)[CHAT]["State"]["Running"], name

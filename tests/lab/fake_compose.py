@@ -94,6 +94,10 @@ class FakeCompose:
             elif container["Config"]["Labels"][LABEL + "config-hash"] != wanted or anew & set(self._depends_on(files, name)):
                 done[container["Name"][1:]] = ["Recreate", "Recreated"]
                 anew.add(name)
+            elif container["Config"]["Labels"][LABEL + "image"] != container["Image"]:
+                done[container["Name"][1:]] = ["Recreate", "Recreated"]
+            elif container["State"].get("Paused"):
+                done[container["Name"][1:]] = ["Starting", "Started"]
             else:
                 done[container["Name"][1:]] = ["Running" if container["State"]["Running"] else "Created"]
         return Plan(done)
@@ -104,6 +108,8 @@ class FakeCompose:
         plan = self.plan(files, service, way)
         assert plan.done is not None
         for name in self._names(files, service, way):
+            if self.container(name) is not None and self.container(name)["State"].get("Paused"):
+                return "cannot start a paused container"
             if not plan.leaves(self._container_name(name)):
                 self._make(files, name, way if name == service else Way())
                 self.made.append((name, way))
@@ -182,6 +188,7 @@ class FakeCompose:
             "service": service,
             "project.working_dir": str(self.folder),
             "project.config_files": ",".join(self._files(files)),
+            "image": self.engine.image(facts.get("image") or IMAGE)["Id"],
             "config-hash": self._digest(self._services(files), service, way),
             "depends_on": ",".join(
                 f"{name}:{entry.get('condition', 'service_started')}:{str(entry.get('restart', False)).lower()}"

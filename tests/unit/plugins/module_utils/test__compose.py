@@ -370,7 +370,7 @@ def test_a_dependency_whose_file_has_changed_is_left_alone(compose):
     answer = start(compose)
     assert answer["warnings"] == [
         "ollama: not there, or not what the Compose files describe now, and left alone. The next "
-        '"docker compose up -d" sees to that, and makes open-webui anew as well, with the same settings.'
+        '"docker compose up -d" sees to that, and may make open-webui anew as well, with the same settings.'
     ]
     assert ids(compose)["ollama"] == there["ollama"]
     assert environment(compose)["DATABASE_URL"] == URL
@@ -382,6 +382,23 @@ def test_a_dependency_that_is_not_there_is_not_made(compose):
     del compose.engine.containers[ids(compose)["ollama"]]
     move(compose)
     assert ids(compose)["ollama"] is None
+    assert environment(compose)["DATABASE_URL"] == URL
+
+
+def test_a_dependency_that_is_paused_is_left_alone(compose):
+    compose.container("ollama")["State"] = {"Status": "paused", "Running": True, "Paused": True}
+    there = ids(compose)
+    move(compose)
+    assert environment(compose)["DATABASE_URL"] == URL
+    assert (ids(compose)["ollama"], compose.container("ollama")["State"]["Paused"]) == (there["ollama"], True)
+
+
+def test_one_that_watchtower_has_made_anew(compose):
+    """It copies all labels, also the one that says which image Compose has made the container from."""
+    compose.container("open-webui")["Config"]["Labels"]["com.docker.compose.image"] = NEWER_IMAGE_ID
+    assert switch(compose)["changed"]
+    stop(compose)
+    start(compose)
     assert environment(compose)["DATABASE_URL"] == URL
 
 

@@ -12,7 +12,7 @@ import pytest
 from ansible_collections.openwebui.postgres.plugins.module_utils._compose_cli import WAYS, Compose, Way, too_old
 
 PLAIN, WITH_PROFILES, ALONE = WAYS
-# As Compose 2.26 and 2.40 print it, to standard error.
+# As Compose 2.26 and 2.40 print it, to standard error. The last line is of a call without --no-start.
 RECREATED = """\
  DRY-RUN MODE -  Container ollama  Running
  DRY-RUN MODE -  Container project-chat-1  Recreate
@@ -76,7 +76,7 @@ def test_what_it_would_do(docker, compose):
     assert not plan.leaves("project-chat-1")
     assert plan.leaves("ollama")
     assert plan.touches("project-chat-1") == []
-    assert plan.touches("ollama") == ["project-chat-1"]
+    assert plan.touches("ollama") == ["e1a157092502_project-chat-1", "project-chat-1"]
 
 
 def test_newer_releases_print_it_with_fewer_spaces(docker, compose):
