@@ -167,14 +167,8 @@ problems:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.openwebui.postgres.plugins.module_utils._compose import (
-    Project,
-    Wish,
-    finalized,
-    restored,
-    started,
-    switched,
-)
+from ansible_collections.openwebui.postgres.plugins.module_utils._compose import finalized, restored, started, switched
+from ansible_collections.openwebui.postgres.plugins.module_utils._compose_project import Project, Wish
 from ansible_collections.openwebui.postgres.plugins.module_utils._container import secrets_in
 from ansible_collections.openwebui.postgres.plugins.module_utils._engine import DEFAULT_HOST, Engine
 from ansible_collections.openwebui.postgres.plugins.module_utils._problems import Refused

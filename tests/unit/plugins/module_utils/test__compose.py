@@ -10,8 +10,9 @@ import stat
 
 import pytest
 from ansible_collections.openwebui.postgres.plugins.module_utils import _compose_files
-from ansible_collections.openwebui.postgres.plugins.module_utils._compose import Project, Wish, finalized, restored, started, switched
+from ansible_collections.openwebui.postgres.plugins.module_utils._compose import finalized, restored, started, switched
 from ansible_collections.openwebui.postgres.plugins.module_utils._compose_cli import Way
+from ansible_collections.openwebui.postgres.plugins.module_utils._compose_project import Project, Wish
 from ansible_collections.openwebui.postgres.plugins.module_utils._engine import Engine
 from ansible_collections.openwebui.postgres.plugins.module_utils._problems import Refused
 from lab.fake_compose import FakeCompose
