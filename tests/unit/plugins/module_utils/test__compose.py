@@ -349,6 +349,16 @@ def test_there_are_no_more_steps_than_that(compose, steps_of):
     assert not steps_of.kill_after(STEPS + 1, lambda: (switch(compose), start(compose)))
 
 
+def test_compose_itself_killed_before_it_renames(compose):
+    switch(compose)
+    stop(compose)
+    compose.make([], "open-webui", Way())
+    compose.container("open-webui")["Name"] = "/0123456789ab_open-webui"
+    assert start(compose)["changed"]
+    assert compose.container("open-webui")["State"]["Running"]
+    assert environment(compose)["DATABASE_URL"] == URL
+
+
 # -- what else a project has ----------------------------------------------------------------------------------------------------
 
 
