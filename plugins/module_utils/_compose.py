@@ -109,6 +109,7 @@ def _make(project: Project) -> list[dict[str, Any]]:
     :returns: containers that the user wants restarted then ("restart: true" of a dependency).
     """
     if project.way(project.files.by_hand) is not None:
+        _insist_on_our_file(project)
         return []
     project.changed = True
     to_restart = [found for found in dependents(project, ":true") if found["State"].get("Running") and not owners(found)]
@@ -119,6 +120,11 @@ def _make(project: Project) -> list[dict[str, Any]]:
     if not found:
         raise refuse("compose", f"{project.name}: Docker Compose has made no container of that name; see docker compose ps --all")
     project.container = found[0][1]
+    _insist_on_our_file(project)
+    return to_restart
+
+
+def _insist_on_our_file(project: Project) -> None:
     made_from = noted(compose_of(project.container["Config"]["Labels"])).files
     if project.files.is_ours and project.files.override not in made_from:
         raise refuse(
@@ -127,7 +133,6 @@ def _make(project: Project) -> list[dict[str, Any]]:
             "the connection's user, or another override file, keeps it from reading it. Add it to that list and set "
             "webui_instance_compose_override to its path.",
         )
-    return to_restart
 
 
 def _start(project: Project, container: dict[str, Any]) -> None:

@@ -568,12 +568,14 @@ def test_more_would_change_than_the_database(compose):
     assert "it would change restart" in refusal(switch, compose)[0]
 
 
-def test_compose_that_does_not_read_our_file(compose):
+@pytest.mark.parametrize("changed", [{}, {"NEW": "1"}])
+def test_compose_that_does_not_read_our_file(compose, changed):
     switch(compose)
     stop(compose)
     compose.also = [compose.main]
-    compose.services["open-webui"]["environment"]["NEW"] = "1"
-    assert "without " in refusal(start, compose)[0]
+    compose.services["open-webui"]["environment"].update(changed)
+    assert f"without {compose.folder}/compose.override.yaml: a COMPOSE_FILE" in refusal(start, compose)[0]
+    assert not compose.container("open-webui")["State"]["Running"]
 
 
 def test_what_compose_says_is_shown_without_secrets(compose):
