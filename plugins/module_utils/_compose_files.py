@@ -69,9 +69,9 @@ class Files:
 
     def __init__(self, project: Noted, asked_override: str) -> None:
         self.project = project
-        self.asked = asked_override
+        self.asked = os.path.normpath(asked_override) if asked_override else ""
         main = project.files[0] if project.files else MAIN_NAMES[0]
-        self.override = asked_override or os.path.join(project.folder, re.sub(r"\.(ya?ml)$", r".override.\1", os.path.basename(main)))
+        self.override = self.asked or os.path.join(project.folder, re.sub(r"\.(ya?ml)$", r".override.\1", os.path.basename(main)))
         self.settings = os.path.join(os.path.dirname(self.override), SETTINGS)
         self.marker = f"# Written by openwebui.postgres for the service {project.service}."
         self.users = [path for path in project.files if path != self.override]
@@ -174,7 +174,7 @@ def _listed(folder: str, texts: list[str]) -> list[str]:
                 found = plain
             else:
                 separator = plain or separator
-    return [os.path.join(folder, part) for part in found.split(separator) if part]
+    return [os.path.normpath(os.path.join(folder, part)) for part in found.split(separator) if part]
 
 
 def _unquoted(value: str) -> str:

@@ -70,6 +70,7 @@ def test_one_that_it_would_not_read(files, tmp_path, names):
     "line",
     [
         "COMPOSE_FILE=compose.yaml:last.yaml",
+        "COMPOSE_FILE=./compose.yaml:sub/../last.yaml",
         "export COMPOSE_FILE = 'compose.yaml:last.yaml'  # all of it\r",
         'COMPOSE_FILE="compose.yaml:last.yaml"',
         "COMPOSE_FILE=old.yaml\nCOMPOSE_FILE=compose.yaml:last.yaml # the last one counts",
