@@ -402,7 +402,8 @@ def _advice(stage: Stage, after: dict[str, Any]) -> list[str]:
         f"{', '.join(put)} (docker inspect {stage.name} shows the values)"
         + (f", take out {', '.join(out)}" if out else "")
         + (f", and add the external network {', '.join(networks)}." if networks else "."),
-        f"That deploy also removes {stage.name}{KEPT}, since it belongs to the same service, and with it the way back.",
+        f"Right before that deploy, remove {stage.name}{KEPT} (docker rm {stage.name}{KEPT}), and with it the way back: Compose takes both "
+        "containers for the same service, and removes either.",
     ]
 
 

@@ -405,7 +405,8 @@ def test_adopted_from_compose_there_and_back(fake):
         "chat belongs to the Compose project p, which was not changed: its next deploy can put Open WebUI back on SQLite, without what was "
         "written since. Before that, in the service s of that project, set DATABASE_POOL_SIZE, DATABASE_URL (docker inspect chat shows the "
         "values), take out DATABASE_TYPE, and add the external network pg.",
-        "That deploy also removes chat-on-sqlite, since it belongs to the same service, and with it the way back.",
+        "Right before that deploy, remove chat-on-sqlite (docker rm chat-on-sqlite), and with it the way back: Compose takes both "
+        "containers for the same service, and removes either.",
     ]
     assert answer["advice"] == advice
     again = switch(fake, adopt=True)
