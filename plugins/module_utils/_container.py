@@ -84,7 +84,8 @@ def find(engine: Engine, name: str = "") -> list[tuple[str, dict[str, Any]]]:
     names = {own_name for entry in listed if (own_name := _listed_name(entry))}
     found = []
     for entry in listed:
-        if _listed_name(entry) and not _set_aside(_listed_name(entry), names) and _may_be_open_webui(entry):
+        aside = _set_aside(_listed_name(entry), names) or _half_made_by_compose(entry, names)
+        if _listed_name(entry) and not aside and _may_be_open_webui(entry):
             inspected = inspect(engine, entry["Id"])
             if inspected is not None and _is_open_webui(engine, inspected):
                 found.append((_stem(_listed_name(entry)), inspected))
@@ -112,7 +113,9 @@ def _by_name(engine: Engine, name: str) -> dict[str, Any] | None:
         inspected = inspect(engine, candidate)
         if inspected is not None and candidate in (name_of(inspected), inspected["Id"]):
             return inspected
-    return None
+    # Compose was killed while it made the container anew, and only the new one is left.
+    listed = engine.get("/containers/json", all="1")
+    return next((inspect(engine, entry["Id"]) for entry in listed if _half_made_by_compose(entry, {name})), None)
 
 
 def _known_as(engine: Engine, inspected: dict[str, Any]) -> str:
@@ -135,6 +138,12 @@ def _set_aside(name: str, names: set[str]) -> bool:
     if stem == name:
         return False
     return stem in names or (name.endswith(HALF_MADE) and stem + KEPT in names)
+
+
+def _half_made_by_compose(entry: dict[str, Any], names: set[str]) -> bool:
+    """Whether Compose was making it anew, under a name of its own, for one of these, and will see to that itself."""
+    match = re.fullmatch(r"[0-9a-f]{12}_(.+)", _listed_name(entry))
+    return match is not None and match[1] in names and _COMPOSE + "project" in (entry.get("Labels") or {})
 
 
 def _listed_name(entry: dict[str, Any]) -> str:

@@ -72,11 +72,12 @@ class Stage:
     :ivar changed: whether anything was done, or would have been.
     """
 
-    def __init__(self, engine: Engine, name: str, timeout: int, check: bool) -> None:
+    def __init__(self, engine: Engine, name: str, timeout: int, check: bool, adopt: bool = False) -> None:
         self.engine = engine
         self.name = name
         self.timeout = timeout
         self.check = check
+        self.adopt = adopt
         self.changed = False
         self.warnings: list[str] = []
         self.current, self.kept, self.half = (inspect(engine, name + suffix) for suffix in ("", KEPT, HALF_MADE))
@@ -84,7 +85,7 @@ class Stage:
             raise refuse("container", f"{name}: give the whole name of the container, not its id ({name_of(self.current)})")
         for container in (self.current, self.kept, self.half):
             if container is not None:
-                _refuse_managed(container)
+                _refuse_managed(container, adopt)
         if self.current is None and self.kept is None and self.half is None:
             raise refuse("container", f"{name}: there is no such container; see docker ps --all")
 
@@ -148,9 +149,12 @@ class Stage:
 # -- switched -------------------------------------------------------------------------------------------------------------------
 
 
-def switched(engine: Engine, name: str, wish: Wish, timeout: int, check: bool) -> dict[str, Any]:
-    """NAME is the new container, not started, and the old one is set aside."""
-    stage = Stage(engine, name, timeout, check)
+def switched(engine: Engine, name: str, wish: Wish, timeout: int, check: bool, adopt: bool = False) -> dict[str, Any]:
+    """NAME is the new container, not started, and the old one is set aside.
+
+    :param adopt: also if Compose has made it.
+    """
+    stage = Stage(engine, name, timeout, check, adopt)
     if stage.current is None:
         _bring_into_service(stage)
     if stage.half is not None:
@@ -251,9 +255,9 @@ def _as_wished(engine: Engine, current: dict[str, Any], wish: Wish) -> bool:
 # -- restored -------------------------------------------------------------------------------------------------------------------
 
 
-def restored(engine: Engine, name: str, timeout: int, check: bool) -> dict[str, Any]:
+def restored(engine: Engine, name: str, timeout: int, check: bool, adopt: bool = False) -> dict[str, Any]:
     """NAME is the old container, with its restart policy, not started, and the new one is gone."""
-    stage = Stage(engine, name, timeout, check)
+    stage = Stage(engine, name, timeout, check, adopt)
     if stage.kept is None:
         before = stage.current
         _nothing_set_aside(stage)
@@ -309,9 +313,9 @@ def _discard_half(stage: Stage, model: dict[str, Any]) -> None:
 # -- settled --------------------------------------------------------------------------------------------------------------------
 
 
-def settled(engine: Engine, name: str, timeout: int, check: bool) -> dict[str, Any]:
+def settled(engine: Engine, name: str, timeout: int, check: bool, adopt: bool = False) -> dict[str, Any]:
     """The old container is gone. Its volumes are not: they are those of the new one, too."""
-    stage = Stage(engine, name, timeout, check)
+    stage = Stage(engine, name, timeout, check, adopt)
     if stage.current is None or stage.half is not None:
         raise refuse("container", f"{name}: a move was interrupted; finish it or take it back before settling it")
     if stage.kept is not None:
@@ -346,10 +350,10 @@ def _policy(container: dict[str, Any]) -> dict[str, Any]:
     return {"Name": policy.get("Name") or "no", "MaximumRetryCount": policy.get("MaximumRetryCount") or 0}
 
 
-def _refuse_managed(container: dict[str, Any]) -> None:
+def _refuse_managed(container: dict[str, Any], adopt: bool) -> None:
     labels = container["Config"].get("Labels") or {}
     compose = compose_of(labels)
-    if compose:
+    if compose and not adopt:
         raise refuse(
             "container",
             f"{name_of(container)}: managed by Compose (project {compose['project']}, service {compose['service']}), which would undo "
@@ -376,9 +380,30 @@ def _result(stage: Stage, before: dict[str, Any] | None, after: dict[str, Any]) 
         "name": stage.name,
         "kept": {"id": stage.kept["Id"], "name": name_of(stage.kept)} if stage.kept else {},
         "changed_settings": names,
+        "advice": _advice(stage, after),
         "warnings": stage.warnings,
         "diff": {"before": _side(before, old, names), "after": _side(after, new, names, old)},
     }
+
+
+def _advice(stage: Stage, after: dict[str, Any]) -> list[str]:
+    """What the owner of a Compose project has to change in it, so that its next deploy does not undo the change."""
+    compose = compose_of(after["Config"].get("Labels") or {})
+    if not compose or stage.kept is None or not on_postgresql(after):
+        return []
+    old, new = env_of(stage.kept["Config"]), env_of(after["Config"])
+    put = sorted(name for name, value in new.items() if value and old.get(name) != value)
+    out = sorted(name for name in old if old[name] and not new.get(name))
+    networks = sorted(set(networks_of(after)) - set(networks_of(stage.kept)))
+    return [
+        f"{stage.name} belongs to the Compose project {compose['project']}, which was not changed: its next deploy can put Open WebUI "
+        f"back on SQLite, without what was written since. Before that, in the service {compose['service']} of that project, set "
+        f"{', '.join(put)} (docker inspect {stage.name} shows the values)"
+        + (f", take out {', '.join(out)}" if out else "")
+        + (f", and add the external network {', '.join(networks)}." if networks else "."),
+        f"Right before that deploy, remove {stage.name}{KEPT} (docker rm {stage.name}{KEPT}), and with it the way back: Compose takes both "
+        "containers for the same service, and removes either.",
+    ]
 
 
 def _side(container: dict[str, Any] | None, env: dict[str, str], names: list[str], earlier: dict[str, str] | None = None) -> dict[str, Any]:

@@ -65,6 +65,13 @@ options:
       - Without it, the image stays the same, to the digest.
     type: str
     default: ""
+  adopt:
+    description:
+      - Take a container that Docker Compose has made as well, labels and all, though the next deploy of its project may undo the change.
+        For projects whose files are not on this host, such as the stacks of Portainer. What their owner has to change is returned as
+        RV(advice), and a warning.
+    type: bool
+    default: false
   timeout:
     description:
       - How many seconds a container has for its end before it is killed. A longer time of the container's own is kept.
@@ -83,11 +90,13 @@ attributes:
     description: Nothing is done to a container that is as asked for already.
     support: full
 notes:
-  - A container that Docker Compose or Swarm manages is refused, since they would undo the change.
+  - A container that Docker Compose or Swarm manages is refused, since they would undo the change. For Compose, there is
+    M(openwebui.postgres.webui_compose), and O(adopt).
   - A container that was started with C(--rm) is refused, since there would be no way back.
   - Changes made to files in the container, outside of all mounts, are not in the new one. They are in the one that was set aside.
   - Containers that reach this one by the outdated option C(--link) have to be made again.
 seealso:
+  - module: openwebui.postgres.webui_compose
   - module: openwebui.postgres.webui_container_info
 author:
   - openwebui.postgres contributors (@openwebui)
@@ -146,6 +155,14 @@ changed_settings:
   type: list
   elements: str
   sample: ["DATABASE_URL"]
+advice:
+  description:
+    - What the owner of the Compose project has to change in it, one line each, so that its next deploy keeps Open WebUI on PostgreSQL.
+      Names only, no values.
+  returned: success
+  type: list
+  elements: str
+  sample: []
 problems:
   description:
     - Why it was not done. V(kind) is a word for programs, V(message) one line for people.
@@ -175,6 +192,7 @@ def main() -> None:
             "env_remove": {"type": "list", "elements": "str", "default": []},
             "networks": {"type": "list", "elements": "str", "default": []},
             "image": {"type": "str", "default": ""},
+            "adopt": {"type": "bool", "default": False},
             "timeout": {"type": "int", "default": 60},
         },
         required_if=[("state", "switched", ("env",))],
@@ -191,7 +209,7 @@ def main() -> None:
     except Refused as refused:
         problems = [problem.as_result() for problem in refused.problems]
         module.fail_json(msg=str(refused), problems=problems, invocation=invocation)
-    for warning in result.pop("warnings"):
+    for warning in result.pop("warnings") + result["advice"]:
         module.warn(warning)
     if not module._diff:
         del result["diff"]
@@ -202,9 +220,9 @@ def _done(options: dict[str, Any], env: dict[str, str], check: bool) -> dict[str
     engine = Engine(options["docker_host"])
     if options["state"] == "switched":
         wish = Wish(env, options["env_remove"], options["networks"], options["image"])
-        return switched(engine, options["name"], wish, options["timeout"], check)
+        return switched(engine, options["name"], wish, options["timeout"], check, options["adopt"])
     do = restored if options["state"] == "restored" else settled
-    return do(engine, options["name"], options["timeout"], check)
+    return do(engine, options["name"], options["timeout"], check, options["adopt"])
 
 
 def _text(value: Any) -> str:

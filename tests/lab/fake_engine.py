@@ -429,6 +429,16 @@ class FakeEngine:
         self.find(name)["HostConfig"].update(copy.deepcopy(body))
         return {"Warnings": None}
 
+    def _post_start(self, name: str, **_more: Any) -> Any:
+        container = self.find(name)
+        mode = container["HostConfig"]["NetworkMode"]
+        if mode.startswith("container:"):
+            self.find(mode.partition(":")[2])
+        self.start(container["Id"])
+
+    def _post_restart(self, name: str, **_more: Any) -> Any:
+        self.start(self.find(name)["Id"])
+
     def _post_stop(self, name: str, **_more: Any) -> Any:
         container = self.find(name)
         container["State"] = {"Status": "exited", "Running": False}
@@ -481,6 +491,8 @@ _ROUTES = (
     ("POST", "/containers/create", FakeEngine._post_create),
     ("POST", "/containers/([^/]+)/rename", FakeEngine._post_rename),
     ("POST", "/containers/([^/]+)/update", FakeEngine._post_update),
+    ("POST", "/containers/([^/]+)/start", FakeEngine._post_start),
+    ("POST", "/containers/([^/]+)/restart", FakeEngine._post_restart),
     ("POST", "/containers/([^/]+)/stop", FakeEngine._post_stop),
     ("DELETE", "/containers/([^/]+)", FakeEngine._delete_container),
     ("POST", "/networks/([^/]+)/connect", FakeEngine._post_connect),

@@ -45,6 +45,9 @@ def specification(monkeypatch: pytest.MonkeyPatch):
     return ask
 
 
+SECRETS = ("login_password", "admin_password", "env", "fallback_secret_key")
+
+
 def documented(module: ModuleType) -> dict[str, Any]:
     documentation = yaml.safe_load(module.DOCUMENTATION)
     fragments = documentation.get("extends_documentation_fragment", [])
@@ -97,7 +100,7 @@ def test_examples_use_options_that_there_are(name):
 def test_secrets_in_the_documentation_are_secrets_in_the_code(name, specification):
     spec = specification(load(name))["argument_spec"]
     for option, facts in spec.items():
-        assert bool(facts.get("no_log")) == (option in ("login_password", "admin_password", "env"))
+        assert bool(facts.get("no_log")) == (option in SECRETS)
 
 
 def test_ansible_module_is_the_real_one():

@@ -118,6 +118,23 @@ def test_several_in_the_order_of_their_names(fake, engine):
     assert found(engine) == [("alpha", "/alpha"), ("zeta", "/zeta")]
 
 
+def test_one_that_compose_was_killed_over(fake, engine):
+    """Compose makes the new one under a name of its own, then removes the old one, then renames."""
+    labels = {"com.docker.compose.project": "p", "com.docker.compose.service": "chat"}
+    old = fake.run("p-chat-1", config={"Labels": labels})
+    fake.run("0123456789ab_p-chat-1", config={"Labels": labels})
+    assert found(engine) == [("p-chat-1", "/p-chat-1")]
+    assert found(engine, "p-chat-1") == [("p-chat-1", "/p-chat-1")]
+    del fake.containers[old]
+    assert found(engine) == found(engine, "p-chat-1") == [("0123456789ab_p-chat-1", "/0123456789ab_p-chat-1")]
+
+
+def test_such_a_name_without_compose_is_a_name_like_others(fake, engine):
+    fake.run("chat")
+    fake.run("0123456789ab_chat")
+    assert [name for name, _own in found(engine)] == ["0123456789ab_chat", "chat"]
+
+
 def test_one_shot_helpers_are_left_out(fake, engine):
     fake.run("bootstrap", config={"Labels": {"openwebui.postgres.oneshot": ""}})
     assert found(engine) == []

@@ -29,16 +29,16 @@ def fake(fakes):
     return engine
 
 
-def switch(fake, wish=WISH, check=False):
-    return switched(Engine(fake.host), "chat", wish, 10, check)
+def switch(fake, wish=WISH, check=False, adopt=False):
+    return switched(Engine(fake.host), "chat", wish, 10, check, adopt)
 
 
-def restore(fake, check=False):
-    return restored(Engine(fake.host), "chat", 10, check)
+def restore(fake, check=False, adopt=False):
+    return restored(Engine(fake.host), "chat", 10, check, adopt)
 
 
-def settle(fake, check=False):
-    return settled(Engine(fake.host), "chat", 10, check)
+def settle(fake, check=False, adopt=False):
+    return settled(Engine(fake.host), "chat", 10, check, adopt)
 
 
 def refusal(do, *arguments):
@@ -390,6 +390,42 @@ def test_none(fake, do):
 def test_managed_by_compose(fake, do):
     run(fake, config={"Labels": {"com.docker.compose.project": "p", "com.docker.compose.service": "s"}})
     assert refusal(do, fake) == "chat: managed by Compose (project p, service s), which would undo the change; use the runtime compose"
+
+
+STACK = {"com.docker.compose.project": "p", "com.docker.compose.service": "s", "com.docker.compose.config-hash": "abc", "mine": "yes"}
+
+
+def test_adopted_from_compose_there_and_back(fake):
+    old = run(fake, config={"Labels": STACK})
+    original = essence(fake.containers[old])
+    answer = switch(fake, adopt=True)
+    new = assert_switched(fake, old)
+    assert {name: new["Config"]["Labels"][name] for name in STACK} == STACK
+    advice = [
+        "chat belongs to the Compose project p, which was not changed: its next deploy can put Open WebUI back on SQLite, without what was "
+        "written since. Before that, in the service s of that project, set DATABASE_POOL_SIZE, DATABASE_URL (docker inspect chat shows the "
+        "values), take out DATABASE_TYPE, and add the external network pg.",
+        "Right before that deploy, remove chat-on-sqlite (docker rm chat-on-sqlite), and with it the way back: Compose takes both "
+        "containers for the same service, and removes either.",
+    ]
+    assert answer["advice"] == advice
+    again = switch(fake, adopt=True)
+    assert (again["changed"], again["advice"]) == (False, advice)
+    assert restore(fake, adopt=True)["advice"] == []
+    assert_original(fake, original)
+
+
+def test_adopted_from_compose_and_settled(fake):
+    run(fake, config={"Labels": STACK})
+    switch(fake, adopt=True)
+    assert settle(fake, adopt=True)["changed"]
+    assert fake.names() == {"chat"}
+    assert switch(fake, adopt=True)["advice"] == []
+
+
+def test_no_advice_where_compose_has_no_part_in_it(fake):
+    run(fake)
+    assert switch(fake, adopt=True)["advice"] == []
 
 
 def test_managed_by_swarm(fake):
