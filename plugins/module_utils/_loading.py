@@ -17,8 +17,8 @@ from typing import Callable, Iterator
 
 from ansible_collections.openwebui.postgres.plugins.module_utils._connection import PSYCOPG_IMPORT_ERROR
 from ansible_collections.openwebui.postgres.plugins.module_utils._plan import Plan
-from ansible_collections.openwebui.postgres.plugins.module_utils._postgres import Target
-from ansible_collections.openwebui.postgres.plugins.module_utils._problems import Findings
+from ansible_collections.openwebui.postgres.plugins.module_utils._postgres import DrawnSequence, Target
+from ansible_collections.openwebui.postgres.plugins.module_utils._problems import Findings, refuse
 from ansible_collections.openwebui.postgres.plugins.module_utils._progress import Progress
 from ansible_collections.openwebui.postgres.plugins.module_utils._scan import RowReader, TablePlan
 from ansible_collections.openwebui.postgres.plugins.module_utils._server_words import guard
@@ -163,16 +163,59 @@ class Loader:
         self._set_sequences(plan)
 
     def _set_sequences(self, plan: Plan) -> None:
-        """Let each sequence go on after the highest value. RESTART is undone by a rollback, setval is not."""
+        """Let each sequence go on after what the rows have. RESTART is undone by a rollback, setval is not."""
         names = set(plan.names)
-        for table, column, sequence in self.target.sequences():
-            if table not in names:
-                continue
-            query = sql.SQL("SELECT max({}) + 1 FROM {}").format(sql.Identifier(column), self.target.name(table))
-            (following,) = self.target.connection.execute(query).fetchone()
-            if following is not None and following > 0:
-                restart = sql.SQL("ALTER SEQUENCE {} RESTART WITH {}")
-                self.target.connection.execute(restart.format(sql.SQL(sequence), sql.Literal(following)))
+        following: dict[str, int] = {}
+        for sequence in self.target.sequences():
+            value = self._following(sequence) if sequence.table in names else None
+            if value is not None:
+                further = max if sequence.step > 0 else min
+                following[sequence.name] = further(value, following.get(sequence.name, value))
+        for name, value in following.items():
+            restart = sql.SQL("ALTER SEQUENCE {} RESTART WITH {}")
+            self.target.connection.execute(restart.format(sql.SQL(name), sql.Literal(value)))
+
+    def _following(self, sequence: DrawnSequence) -> int | None:
+        """What a sequence has to give next, as far as one column goes; None where it may stay.
+
+        Numbers that it cannot give do not matter: it never meets them.
+        """
+        rising = sequence.step > 0
+        column = sql.SQL("{}::numeric").format(sql.Identifier(sequence.column))
+        query = sql.SQL("SELECT {} FROM {} WHERE {} BETWEEN {} AND {}").format(
+            sql.SQL("floor(max({}))" if rising else "ceil(min({}))").format(column),
+            self.target.name(sequence.table),
+            column,
+            sql.Literal(sequence.first),
+            sql.Literal(sequence.last),
+        )
+        (reached,) = self.target.connection.execute(query).fetchone()
+        if reached is None:
+            return None
+        following = int(reached) + (1 if rising else -1)
+        if not sequence.is_own:
+            # Others may have drawn from it, and must not meet what they have.
+            (drawn,) = self.target.connection.execute(sql.SQL("SELECT last_value FROM {}").format(sql.SQL(sequence.name))).fetchone()
+            if (drawn >= following) if rising else (drawn <= following):
+                return None
+        place = f"{sequence.table}.{sequence.column}"
+        if not sequence.owned:
+            raise refuse(
+                "privilege",
+                f"{place} draws from the sequence {sequence.name}, which belongs to {sequence.owner} and has to go on after what is loaded;"
+                " connect as its owner",
+                table=sequence.table,
+                column=sequence.column,
+            )
+        if not sequence.first <= following <= sequence.last:
+            raise refuse(
+                "sequence",
+                f"{place}: a row has the last number that the sequence {sequence.name} can give, so that none could be added any more;"
+                " give that row another number",
+                table=sequence.table,
+                column=sequence.column,
+            )
+        return following
 
 
 def copy_in(target: Target, table: TablePlan) -> sql.Composed:
@@ -188,7 +231,9 @@ def read_back(target: Target, table: TablePlan) -> Digest:
     """The digest of what a table holds."""
     digest = Digest()
     make_comparable = comparable(table.columns)
-    statement = sql.SQL("COPY {} ({}) TO STDOUT").format(target.name(table.name), _columns(table))
+    # The rows of a partitioned table can only be copied by a query.
+    whole = "COPY (SELECT {1} FROM {0}) TO STDOUT" if target.is_partitioned(table.name) else "COPY {0} ({1}) TO STDOUT"
+    statement = sql.SQL(whole).format(target.name(table.name), _columns(table))
     with target.connection.cursor().copy(statement) as copy:
         for line in copy:
             digest.add(make_comparable(bytes(line)) if make_comparable else line)

@@ -457,6 +457,9 @@ class _Rehearsal(_Preparation):
         except NoStage:
             self.warnings.append(stage.why)
             return self._looked_at(plan), SCAN
+        except Refused as refused:
+            loaded = []
+            self.findings.extend(refused.problems)
         except psycopg.Error as error:
             loaded = []
             if not is_row_fault(error):

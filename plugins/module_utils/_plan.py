@@ -20,7 +20,7 @@ from ansible_collections.openwebui.postgres.plugins.module_utils._comparison imp
 )
 from ansible_collections.openwebui.postgres.plugins.module_utils._openwebui import describe_revision
 from ansible_collections.openwebui.postgres.plugins.module_utils._postgres import ForeignKey, Target, TargetTable
-from ansible_collections.openwebui.postgres.plugins.module_utils._problems import Findings
+from ansible_collections.openwebui.postgres.plugins.module_utils._problems import Findings, Refused
 from ansible_collections.openwebui.postgres.plugins.module_utils._revisions import is_known_table, stamp_problem, stamp_remedy
 from ansible_collections.openwebui.postgres.plugins.module_utils._scan import TablePlan
 from ansible_collections.openwebui.postgres.plugins.module_utils._sqlite import Source, fold, quote
@@ -72,7 +72,7 @@ def make_plan(source: Source, target: Target, findings: Findings, exclude: Seque
     refuse_broken_references(source, filled, lost, findings)
     foreign_keys = [key for key in filled if fold(key.parent) not in {fold(name) for name in lost}]
     find_orphans(source, foreign_keys, findings)
-    tables = [compared.plans[name] for name in _parents_first(list(compared.plans), foreign_keys, findings)]
+    tables = [compared.plans[name] for name in _parents_first(compared.plans, foreign_keys, findings)]
     return Plan(tables, compared.left_out, revision, _dependents(compared, revision, all_keys))
 
 
@@ -132,23 +132,45 @@ def find_orphans(source: Source, foreign_keys: list[ForeignKey], findings: Findi
         rows = source.value(f"SELECT count(*) FROM {quote(key.table)} AS child WHERE {filled} AND {gone}")
         if rows:
             columns = ", ".join(key.columns)
+            remedy = (
+                "run webui_orphan_clean"
+                if _is_declared(source, key)
+                else "only the target has this foreign key, so webui_orphan_clean does not know it: remove them, or empty the column, with"
+                " Open WebUI stopped"
+            )
             findings.add(
                 "orphan",
-                f"{key.table}.{columns}: {rows} rows refer to rows of {key.parent} that are gone; run webui_orphan_clean",
+                f"{key.table}.{columns}: {rows} rows refer to rows of {key.parent} that are gone; {remedy}",
                 table=key.table,
                 column=columns,
             )
 
 
-def _parents_first(names: list[str], foreign_keys: list[ForeignKey], findings: Findings) -> list[str]:
+def _is_declared(source: Source, key: ForeignKey) -> bool:
+    """Whether the source has the foreign key as well."""
+    try:
+        declared = source.foreign_keys(key.table)
+    except Refused:
+        return False
+    ours = (fold(key.parent), frozenset(map(fold, key.columns)))
+    return any((fold(other.parent), frozenset(map(fold, other.columns))) == ours for other in declared)
+
+
+def _parents_first(plans: dict[str, TablePlan], foreign_keys: list[ForeignKey], findings: Findings) -> list[str]:
     """The tables in an order in which each comes after all it refers to. One COPY satisfies references to itself."""
+    names = list(plans)
     ordered: list[str] = []
     while len(ordered) < len(names):
         waiting = [name for name in names if name not in ordered]
         blocked = {key.table for key in foreign_keys if key.parent in waiting and key.parent != key.table}
-        ready = [name for name in waiting if name not in blocked]
+        # Where a table has no rows, none can come before the one it refers to.
+        ready = [name for name in waiting if name not in blocked] or [name for name in waiting if not plans[name].rows]
         if not ready:
-            findings.add("cycle", f"the foreign keys of the target form a circle: {', '.join(waiting)}")
+            findings.add(
+                "cycle",
+                f"the foreign keys of the target form a circle, so that no order of loading satisfies them: {', '.join(waiting)};"
+                " drop one of them in the target for the migration, or leave these tables out with exclude_tables",
+            )
             return names
         ordered.extend(ready)
     return ordered

@@ -54,6 +54,26 @@ class Index(NamedTuple):
     expressions: tuple[str, ...]
 
 
+class DrawnSequence(NamedTuple):
+    """A sequence that numbers the rows of a table.
+
+    :ivar name: quoted and qualified.
+    :ivar is_own: whether it belongs to the column, so that nobody else draws from it.
+    :ivar owned: whether the connected role is, or is a member of, its owner.
+    :ivar first: the smallest number that it gives; C(last) is the largest.
+    """
+
+    table: str
+    column: str
+    name: str
+    is_own: bool
+    owner: str
+    owned: bool
+    step: int
+    first: int
+    last: int
+
+
 class TargetTable(NamedTuple):
     """A table of the target schema.
 
@@ -173,14 +193,19 @@ class Target:
         """The name of this session's schema for temporary tables, once it has any."""
         return self.rows("SELECT nspname::text FROM pg_namespace WHERE oid = pg_my_temp_schema()")[0][0]
 
-    def sequences(self) -> list[tuple[str, str, str]]:
-        """The columns that draw from a sequence: table, column, and the sequence's quoted, qualified name."""
-        return self.rows(_SEQUENCES, self.schema)
+    def sequences(self) -> list[DrawnSequence]:
+        """The sequences that number rows: those that a column of numbers owns, or names in its default."""
+        return [DrawnSequence(*row) for row in self.rows(_SEQUENCES, self.schema)]
+
+    def is_partitioned(self, table: str) -> bool:
+        """Whether the rows of a table are in others, its partitions."""
+        query = "SELECT 1 FROM pg_partitioned_table WHERE partrelid = to_regclass(format('%%I.%%I', %s::text, %s::text))"
+        return bool(self.rows(query, self.schema, table))
 
     def revisions(self) -> list[str]:
-        """The alembic revisions that the schema is stamped with: one, if all is well."""
+        """The alembic revisions that the schema is stamped with: one, if all is well. A NULL counts as an empty one."""
         query = sql.SQL("SELECT version_num FROM {}").format(self.name("alembic_version"))
-        return sorted(version for version, in self.connection.execute(query).fetchall())
+        return sorted(str(version or "") for version, in self.connection.execute(query).fetchall())
 
     def present(self, tables: Sequence[str]) -> list[str]:
         """Which of these tables are there."""
@@ -331,11 +356,20 @@ _CHECKS = """
      ORDER BY k.conname"""
 
 _SEQUENCES = """
-    SELECT c.relname, a.attname, pg_get_serial_sequence(format('%%I.%%I', n.nspname, c.relname), a.attname)
+    SELECT c.relname::text, a.attname::text, format('%%I.%%I', sn.nspname, s.relname), bool_or(d.classid = 'pg_class'::regclass),
+           pg_get_userbyid(s.relowner)::text, pg_has_role(s.relowner, 'USAGE'), q.seqincrement, q.seqmin, q.seqmax
       FROM pg_attribute AS a JOIN pg_class AS c ON c.oid = a.attrelid JOIN pg_namespace AS n ON n.oid = c.relnamespace
-     WHERE n.nspname = %s AND c.relkind IN ('r', 'p') AND a.attnum > 0 AND NOT a.attisdropped
-       AND pg_get_serial_sequence(format('%%I.%%I', n.nspname, c.relname), a.attname) IS NOT NULL
-     ORDER BY c.relname, a.attname"""
+      JOIN pg_type AS t ON t.oid = a.atttypid
+      LEFT JOIN pg_attrdef AS f ON f.adrelid = c.oid AND f.adnum = a.attnum
+      JOIN pg_depend AS d
+        ON d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass AND d.refobjid = c.oid AND d.refobjsubid = a.attnum
+           AND d.deptype IN ('a', 'i')
+        OR d.classid = 'pg_attrdef'::regclass AND d.objid = f.oid AND d.refclassid = 'pg_class'::regclass
+      JOIN pg_class AS s ON s.relkind = 'S' AND s.oid = CASE WHEN d.classid = 'pg_class'::regclass THEN d.objid ELSE d.refobjid END
+      JOIN pg_sequence AS q ON q.seqrelid = s.oid JOIN pg_namespace AS sn ON sn.oid = s.relnamespace
+     WHERE n.nspname = %s AND c.relkind IN ('r', 'p') AND a.attnum > 0 AND NOT a.attisdropped AND t.typcategory = 'N'
+     GROUP BY c.relname, a.attname, sn.nspname, s.relname, s.relowner, q.seqincrement, q.seqmin, q.seqmax
+     ORDER BY 1, 2, 3"""
 
 _INDEXES = """
     SELECT i.relname, c.relname, m.amname,

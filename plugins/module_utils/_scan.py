@@ -139,10 +139,10 @@ class RowReader:
         """The columns, and behind them: which of them are BLOBs, whether some JSON is invalid, and a rowid if needed."""
         names = [self._value_of(column) for column in self.table.columns]
         blobs = [f"typeof({name}) = 'blob'" for name in names]
-        flags = f"CASE WHEN {' OR '.join(blobs)} THEN {' || '.join(f'({blob})' for blob in blobs)} END" if blobs else "NULL"
+        flags = f"CASE WHEN {_joined(blobs, 'OR')} THEN {_joined(blobs, '||')} END" if blobs else "NULL"
         documents = [self._value_of(column) for column in self.table.columns if column.type in ("json", "jsonb")]
         judged = [f"(typeof({name}) = 'text' AND NOT json_valid({name}))" for name in documents]
-        invalid = " OR ".join(judged) if self.thorough and judged else "0"
+        invalid = _joined(judged, "OR") if self.thorough and judged else "0"
         where = f" WHERE {self.omission.stays}" if self.omission else ""
         return f"SELECT {', '.join([*names, flags, invalid, *self._names_of_row])} FROM main.{quote(self.table.name)}{where}"
 
@@ -198,6 +198,14 @@ class RowReader:
             key=key,
             rule=rule,
         )
+
+
+def _joined(parts: list[str], operator: str) -> str:
+    """SQL expressions, joined as flat as can be: SQLite takes no chain of a thousand."""
+    if len(parts) == 1:
+        return f"({parts[0]})"
+    middle = len(parts) // 2
+    return f"({_joined(parts[:middle], operator)} {operator} {_joined(parts[middle:], operator)})"
 
 
 def scan(

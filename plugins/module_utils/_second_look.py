@@ -65,6 +65,13 @@ class _Offence(NamedTuple):
         return _PROBED.get(self.error.sqlstate)
 
 
+def _remedy(error: psycopg.Error) -> str:
+    """What to do about a row that is refused. For what is missing or out of place in the target, no row is to blame."""
+    if error.sqlstate.startswith("42"):
+        return "mend it in the target, or drop it for the migration"
+    return "shorten, change or remove it"
+
+
 class SecondLook:
     """Looks for offenders, in the transaction that is open. It has to be rolled back afterwards.
 
@@ -113,11 +120,16 @@ class SecondLook:
                 sql.Identifier(f"webui_probe_{table.name}"[:63]), sql.SQL(", ").join(names), self.target.name(table.name)
             )
         )
-        with connection.cursor().copy(
-            sql.SQL("COPY {} ({}) FROM STDIN").format(clone, sql.SQL(", ").join(names))
-        ) as copy:
-            for fields in self.read(table._replace(columns=columns)).rows():
-                copy.write(b"\t".join(fields) + b"\n")
+        statement = sql.SQL("COPY {} ({}) FROM STDIN").format(clone, sql.SQL(", ").join(names))
+        try:
+            with connection.transaction(), connection.cursor().copy(statement) as copy:
+                for fields in self.read(table._replace(columns=columns)).rows():
+                    copy.write(b"\t".join(fields) + b"\n")
+        except psycopg.Error as error:
+            if not is_row_fault(error):
+                raise
+            # The type of a column, such as a domain, refuses a row. Which one is found by the load.
+            return
         key = sql.SQL("concat_ws(', ', {})").format(key)
         for index in self.target.unique_indexes():
             if index.table == table.name:
@@ -243,7 +255,7 @@ class SecondLook:
             key = keys.get(number, "")
             self.findings.add(
                 "server",
-                f"{table.name} {key}: {reason(error, place)} (SQLSTATE {error.sqlstate}); shorten, change or remove it",
+                f"{table.name} {key}: {reason(error, place)} (SQLSTATE {error.sqlstate}); {_remedy(error)}",
                 table=table.name,
                 column=parts or error.diag.column_name,
                 key=key,

@@ -128,6 +128,15 @@ def test_an_odd_table_moves_where_the_target_has_it(both, source, any_schema_tar
     assert held(any_schema_target, 'SELECT * FROM "kv ""x"" %s" ORDER BY k') == [("k1", "2", "K1", 7), (None, "two", None, 7)]
 
 
+def test_a_table_with_as_many_columns_as_postgresql_takes(both, source, schema_target):
+    names = [f"c{number}" for number in range(1590)]
+    source.execute(f"CREATE TABLE wide (id TEXT PRIMARY KEY, {' TEXT, '.join(names)} TEXT)")
+    source.execute("INSERT INTO wide (id, c0, c1589) VALUES ('k', '1', 2)")
+    execute(schema_target, f"CREATE TABLE wide (id text PRIMARY KEY, {' text, '.join(names)} text)")
+    assert both(source, schema_target).get("changed")
+    assert held(schema_target, "SELECT c0, c1, c1589 FROM wide") == [("1", None, "2")]
+
+
 def test_a_column_that_both_sides_compute(both, source, schema_target):
     source.execute("CREATE TABLE g (id TEXT PRIMARY KEY, a TEXT, b TEXT AS (a || '!') STORED)")
     source.execute("INSERT INTO g (id, a) VALUES ('1', 'x')")
