@@ -15,7 +15,7 @@ import time
 from contextlib import contextmanager
 from typing import Callable, Iterator
 
-from ansible_collections.openwebui.postgres.plugins.module_utils._connection import PSYCOPG_IMPORT_ERROR
+from ansible_collections.openwebui.postgres.plugins.module_utils._connection import PSYCOPG_IMPORT_ERROR, only_row
 from ansible_collections.openwebui.postgres.plugins.module_utils._plan import Plan
 from ansible_collections.openwebui.postgres.plugins.module_utils._postgres import Target
 from ansible_collections.openwebui.postgres.plugins.module_utils._problems import Findings
@@ -48,7 +48,7 @@ class Digest:
         self.size = 0
         self._sum = 0
 
-    def add(self, line: bytes) -> None:
+    def add(self, line: bytes | bytearray | memoryview[int]) -> None:
         """Take in one more row."""
         self.rows += 1
         self.size += len(line)
@@ -169,7 +169,7 @@ class Loader:
             if table not in names:
                 continue
             query = sql.SQL("SELECT max({}) + 1 FROM {}").format(sql.Identifier(column), self.target.name(table))
-            (following,) = self.target.connection.execute(query).fetchone()
+            (following,) = only_row(self.target.connection.execute(query))
             if following is not None and following > 0:
                 restart = sql.SQL("ALTER SEQUENCE {} RESTART WITH {}")
                 self.target.connection.execute(restart.format(sql.SQL(sequence), sql.Literal(following)))
