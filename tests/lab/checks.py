@@ -14,7 +14,7 @@ from typing import Callable, NamedTuple
 
 from . import changelog, engine, images, install, paths, releases, sanity, site, tree
 from .console import LabError, say, warn
-from .processes import call, stop_with_parent
+from .processes import call, exit_code, stop_with_parent
 
 Check = Callable[[], int]
 
@@ -179,7 +179,7 @@ def _begin(name: str) -> Check:
         process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, preexec_fn=stop_with_parent)
 
     def finish() -> int:
-        code = process.wait()
+        code = exit_code(process)
         print(log.read_text(), end="", flush=True)
         return code
 
