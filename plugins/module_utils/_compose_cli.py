@@ -19,8 +19,6 @@ from typing import Any, NamedTuple
 
 from ansible_collections.openwebui.postgres.plugins.module_utils._problems import refuse
 
-# The first with --dry-run, which is how it is asked what it would do.
-OLDEST = (2, 18)
 # A dry run takes a fraction of a second, making a container a few.
 SECONDS = 600
 LINES_OF_AN_ERROR = 3
@@ -157,9 +155,3 @@ def _options(profiles: tuple[str, ...]) -> list[str]:
 def _up(way: Way) -> list[str]:
     # Not "create": that has no --no-deps.
     return ["up", "--no-start", "--no-build", "--pull", "never", *(["--no-deps"] if way.alone else [])]
-
-
-def too_old(version: str) -> bool:
-    """Whether this version of Compose is not one to work with. One that is not there is too old as well."""
-    match = re.match(r"v?(\d+)\.(\d+)", version)
-    return match is None or (int(match[1]), int(match[2])) < OLDEST

@@ -22,7 +22,7 @@ from typing import Any
 
 from ansible_collections.openwebui.postgres.plugins.module_utils._problems import Refused, refuse
 
-# docker_compose_v2 of community.docker works with this one and newer ones.
+# The first with --dry-run, which is how it is asked what it would do; docker_compose_v2 of community.docker works from it on, too.
 OLDEST = (2, 18)
 # One of the folders that the docker command of every packager looks into, and that belongs to no package.
 PLACE = "/usr/local/lib/docker/cli-plugins/docker-compose"

@@ -12,8 +12,9 @@ import os
 from typing import Any, Callable, NamedTuple
 
 from ansible_collections.openwebui.postgres.plugins.module_utils import _compose_files as texts
-from ansible_collections.openwebui.postgres.plugins.module_utils._compose_cli import WAYS, Compose, Way, too_old
+from ansible_collections.openwebui.postgres.plugins.module_utils._compose_cli import WAYS, Compose, Way
 from ansible_collections.openwebui.postgres.plugins.module_utils._compose_files import Files, Noted, noted
+from ansible_collections.openwebui.postgres.plugins.module_utils._compose_plugin import how_to_install_here, is_new_enough, oldest
 from ansible_collections.openwebui.postgres.plugins.module_utils._container import (
     compose_of,
     env_of,
@@ -87,11 +88,11 @@ class Project:
     def read(self) -> None:
         """Ask Compose what the user's files come to."""
         version = self.compose.version()
-        if too_old(version):
+        if not is_new_enough(version):
             raise refuse(
                 "compose",
                 f'Open WebUI belongs to the Compose project {self.noted.project}, but "docker compose version" says {version or "nothing"} '
-                "on the target host. Install the Compose plugin of Docker, 2.18 or newer.",
+                f"on the target host, and {oldest()} is needed; {how_to_install_here()}",
             )
         self.model = self.compose.config(self.files.users, self.noted.service)
         if self.was is None:

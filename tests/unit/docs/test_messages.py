@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[3]
 PAGE = ROOT / "docs" / "troubleshooting.md"
 SOURCES = ("plugins/**/*.py", "roles/**/*.yml", "playbooks/**/*.yml", "playbooks/**/*.j2")
 # Said by Ansible itself.
-OF_OTHERS = {"Module result deserialization failed", "FAILED - RETRYING: … Wait until Open WebUI is healthy"}
+OF_OTHERS = {"Module result deserialization failed"}
 
 PUNCTUATION = re.compile(r"[.,:;]+(?=\s|$)")
 NAMES = re.compile(r"…|\b[A-Z_]*[A-Z]+[A-Z_/:]*\b|\b[\d.]*\d\b|\S*/\S*|[\"{}()]")

@@ -9,7 +9,7 @@ import json
 import os
 
 import pytest
-from ansible_collections.openwebui.postgres.plugins.module_utils._compose_cli import WAYS, Compose, Way, too_old
+from ansible_collections.openwebui.postgres.plugins.module_utils._compose_cli import WAYS, Compose, Way
 
 PLAIN, WITH_PROFILES, ALONE = WAYS
 # As Compose 2.26 and 2.40 print it, to standard error. The last line is of a call without --no-start.
@@ -123,10 +123,3 @@ def test_no_docker_at_all(compose, monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
     assert compose.version() == ""
     assert compose.make([], "chat", Way())
-
-
-@pytest.mark.parametrize(
-    ("version", "old"), [("2.26.1-4", False), ("v2.18.0", False), ("5.0.1", False), ("2.17.9", True), ("1.29.2", True)]
-)
-def test_the_oldest_that_can_be_worked_with(version, old):
-    assert too_old(version) == old
