@@ -13,7 +13,7 @@ export PYTHONDONTWRITEBYTECODE := 1
 LAB := $(PYTHON) -m lab
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test lint unit integration e2e docker sanity demo demo-clean bench changelog guides site clean
+.PHONY: help setup test quick lint unit integration e2e docker sanity demo demo-clean bench changelog guides site clean
 
 help: ## Show what there is to make
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -24,7 +24,10 @@ setup: ## Install into .lab/ all that the tests need: tools, collections, Open W
 test: ## Everything: set up, lint, unit, sanity, integration, e2e, docker
 	@$(LAB) test
 
-lint: ## ruff, yamllint, ansible-lint, antsibull-docs, antsibull-changelog, the documentation's site
+quick: ## Linters and unit tests side by side, in less than two minutes: what to run before a commit
+	@$(LAB) setup quick
+
+lint: ## mypy, ruff, yamllint, ansible-lint, antsibull-docs, antsibull-changelog, the documentation's site
 	@$(LAB) setup lint
 
 unit: ## Unit tests, also on Python 3.9 where there is one

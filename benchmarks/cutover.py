@@ -26,12 +26,11 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "tests"))
 
-from lab import engine, images, install, paths, webui_play
+from lab import engine, figures, images, install, paths, webui_play
 from lab.containers import Docker, Scratch
 from lab.webui_container import DATA_INSIDE, WebUIContainer, host_variables
 from lab.webui_fill import fill
 
-ROLES = paths.ROOT / "roles"
 LOOKS_PER_SECOND = 10
 
 
@@ -117,18 +116,6 @@ def restart(docker: Docker, webui: WebUIContainer) -> float:
     return ended - begun
 
 
-def jinja(folder: Path) -> tuple[int, int]:
-    """Lines of Jinja in the vars of roles and playbooks, and the longest expression in lines."""
-    expressions: list[int] = []
-    for path in [*ROLES.glob("*/vars/**/*.yml"), *folder.glob("playbooks/vars/*.yml")]:
-        text = path.read_text(encoding="utf-8")
-        at = 0
-        while (begin := text.find("{{", at)) >= 0:
-            at = text.find("}}", begin) + 2
-            expressions.append(text.count("\n", begin, at) + 1)
-    return sum(expressions), max(expressions)
-
-
 def measure(docker: Docker, scratch: Scratch) -> list[tuple[str, str, str]]:
     """Rows of figure, measured, wanted."""
     name = scratch.name("webui")
@@ -151,7 +138,7 @@ def measure(docker: Docker, scratch: Scratch) -> list[tuple[str, str, str]]:
     tasks, modules = first.within(watch.outage)
     second = play(webui_play.MIGRATE, inventory, environment)
     audit = play(webui_play.AUDIT, inventory, environment)
-    lines, longest = jinja(paths.ROOT)
+    expressions = [lines for file in figures.vars_files() for lines in figures.jinja(file)]
     playbook = (paths.ROOT / webui_play.MIGRATE).read_text(encoding="utf-8").splitlines()
     readme = (paths.ROOT / "README.md").read_text(encoding="utf-8").splitlines()
     return [
@@ -162,7 +149,8 @@ def measure(docker: Docker, scratch: Scratch) -> list[tuple[str, str, str]]:
         ("in the downtime: tasks / modules", f"{tasks} / {modules}", "20 / 8"),
         ("downtime / docker restart, s", f"{downtime:.1f} / {plain:.1f}", "restart + 6"),
         ("audit of a moved host: tasks / CPU s", f"{len(audit.tasks)} / {audit.cpu:.1f}", "10 / 2.5"),
-        ("Jinja in vars: lines / longest", f"{lines} / {longest}", "120 / 3"),
+        ("tasks in the files of roles and playbooks", str(sum(map(figures.tasks, figures.task_files()))), "-"),
+        ("Jinja in vars: lines / longest", f"{sum(expressions)} / {max(expressions)}", "120 / 3"),
         ("playbooks/migrate.yml, lines", str(len(playbook)), "130"),
         ("README.md, lines", str(len(readme)), "220"),
     ]

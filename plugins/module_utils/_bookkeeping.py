@@ -86,10 +86,10 @@ def can_be_written(target: Target) -> bool:
         return target.may_create_schema()
     may_use, may_create = schema[0]
     if not _is_there(target):
-        return may_use and may_create
+        return bool(may_use and may_create)
     # Several privileges in one question mean any of them.
     privileges = "has_table_privilege(%s, 'SELECT'), has_table_privilege(%s, 'INSERT'), has_table_privilege(%s, 'UPDATE')"
-    return may_use and all(target.rows(f"SELECT {privileges}", *[f"{SCHEMA}.run"] * 3)[0])
+    return bool(may_use) and all(target.rows(f"SELECT {privileges}", *[f"{SCHEMA}.run"] * 3)[0])
 
 
 def record(target: Target, path: str, fingerprint: str, revision: str, tables: list[dict[str, Any]]) -> str:

@@ -15,7 +15,7 @@ import selectors
 import signal
 import subprocess
 import time
-from typing import NamedTuple, Sequence
+from typing import IO, NamedTuple, Sequence
 
 from ansible_collections.openwebui.postgres.plugins.module_utils import _last_words
 from ansible_collections.openwebui.postgres.plugins.module_utils._problems import refuse
@@ -65,8 +65,11 @@ def run(argv: Sequence[str], env_file: str, timeout: float) -> Answer:
         )
     except OSError as error:
         return Answer(NOT_FOUND if isinstance(error, FileNotFoundError) else NOT_RUN, f"{words[0]}: {error.strerror}")
+    # Both are pipes, as asked for above.
+    assert process.stdout is not None
+    assert process.stderr is not None
     with process.stdout, process.stderr:
-        code, printed = _wait(process, time.monotonic() + timeout)
+        code, printed = _wait(process, (process.stdout, process.stderr), time.monotonic() + timeout)
     return Answer(code, "\n".join(text for stream in printed if (text := _text(stream))))
 
 
@@ -76,10 +79,10 @@ def _text(printed: bytes) -> str:
     return whole.decode("utf-8", "replace").strip()
 
 
-def _wait(process: subprocess.Popen[bytes], deadline: float) -> tuple[int, list[bytes]]:
+def _wait(process: subprocess.Popen[bytes], streams: Sequence[IO[bytes]], deadline: float) -> tuple[int, list[bytes]]:
     printed = [bytearray(), bytearray()]
     with selectors.DefaultSelector() as selector:
-        for number, stream in enumerate((process.stdout, process.stderr)):
+        for number, stream in enumerate(streams):
             os.set_blocking(stream.fileno(), False)
             selector.register(stream, selectors.EVENT_READ, number)
         while process.poll() is None and time.monotonic() < deadline:

@@ -220,9 +220,9 @@ def _plan_table(
         if twins[column.name] is None:
             _leave_out_column(source, table, column, left_out, surplus)
     there = set(twins.values())
-    for column in table.columns.values():
-        if column.name not in there:
-            _demand_default(table.name, column, rows, revision, left_out, lacks)
+    for theirs in table.columns.values():
+        if theirs.name not in there:
+            _demand_default(table.name, theirs, rows, revision, left_out, lacks)
     matched = [table.columns[twin] for twin in twins.values() if twin is not None]
     columns = tuple(column for column in matched if _demand_type(source, table.name, column, surplus))
     if not table.owned:
@@ -299,7 +299,7 @@ def _miss_table(source: Source, name: str, revision: str, left_out: list[LeftOut
     origin = FILLED_TABLES.get(name)
     known = {fold(table) for table in source.tables()}
     filled = [table for table in origin.tables if fold(table) in known and source.count(table)] if origin else []
-    if filled:
+    if origin and filled:
         findings.add(
             "incomplete",
             f"table {name} is missing in the source, though {_in_words(origin.step)} makes it from {', '.join(filled)}, so that what it"

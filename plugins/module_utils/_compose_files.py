@@ -16,7 +16,7 @@ import json
 import os
 import re
 import tempfile
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ansible_collections.openwebui.postgres.plugins.module_utils._problems import refuse
 from ansible_collections.openwebui.postgres.plugins.module_utils._quarantine import sync
@@ -46,7 +46,7 @@ class Noted(NamedTuple):
     env_files: list[str]
 
 
-def noted(compose: dict) -> Noted:
+def noted(compose: dict[str, Any]) -> Noted:
     """What `_container.compose_of` has read from the labels of a container."""
     folder = compose["working_dir"]
     return Noted(

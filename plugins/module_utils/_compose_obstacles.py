@@ -91,7 +91,7 @@ def _no_good(project: Project, wish: Wish) -> list[str]:
     after = _rehearsed(project, wish, settings)
     service, version = project.noted.service, project.compose.version()
     will_be = ((after or {}).get("services") or {}).get(service)
-    if will_be is None:
+    if after is None or will_be is None:
         what = "it is not accepted"
     else:
         strays = _strays(project, after, will_be, wish, settings)

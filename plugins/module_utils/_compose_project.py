@@ -9,7 +9,7 @@ Note that this module_utils is private to the collection. Its API can change at 
 from __future__ import annotations
 
 import os
-from typing import Any, NamedTuple
+from typing import Any, Callable, NamedTuple
 
 from ansible_collections.openwebui.postgres.plugins.module_utils import _compose_files as texts
 from ansible_collections.openwebui.postgres.plugins.module_utils._compose_cli import WAYS, Compose, Way
@@ -60,7 +60,7 @@ class Project:
     :ivar changed: whether anything was done, or would have been.
     """
 
-    def __init__(self, engine: Engine, name: str, override: str, check: bool, compose: Any = Compose) -> None:
+    def __init__(self, engine: Engine, name: str, override: str, check: bool, compose: Callable[..., Compose] = Compose) -> None:
         self.engine = engine
         self.name = name
         self.check = check
@@ -183,7 +183,7 @@ class Project:
     def image_is_named(self) -> bool:
         """Whether the image that the container runs is still the one that its name leads to."""
         named = image_facts(self.engine, self.container["Config"]["Image"]) or {}
-        return named.get("Id") == self.container["Image"]
+        return bool(named.get("Id") == self.container["Image"])
 
     def way_of_old(self, files: list[str]) -> Way:
         """How Compose was called for the container that is there, by the dependencies that it noted on it."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import traceback
 from contextlib import contextmanager, suppress
-from typing import Any, Iterator
+from typing import Any, Iterator, TypeVar
 
 from ansible_collections.openwebui.postgres.plugins.module_utils._problems import Refused, refuse
 from ansible_collections.openwebui.postgres.plugins.module_utils._server_words import guard, in_words
@@ -28,6 +28,8 @@ OLDEST_SERVER = 140000
 CONNECT_TIMEOUT = 10
 LOCK_TIMEOUT = "30s"
 SECRET_PARAMETERS = frozenset({"password", "sslpassword", "oauth_client_secret"})
+
+Row = TypeVar("Row")
 
 # A limit of a millisecond lets the first statement through more often than not.
 BEGIN_ATTEMPTS = 20
@@ -150,7 +152,7 @@ class Session:
 
     def _beginning(self) -> sql.Composed:
         idle = self.connection.info.transaction_status == psycopg.pq.TransactionStatus.IDLE
-        statements = [] if idle else [sql.SQL("ROLLBACK")]
+        statements: list[sql.Composable] = [] if idle else [sql.SQL("ROLLBACK")]
         statements.append(sql.SQL("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE NOT DEFERRABLE"))
         version = self.connection.info.server_version
         for name, (value, since) in _SETTINGS.items():
@@ -160,7 +162,8 @@ class Session:
 
     def _demand_foreign_keys(self) -> None:
         """As a replica, a session checks no foreign key and fires no trigger."""
-        if self.connection.execute("SELECT current_setting('session_replication_role')").fetchone()[0] == "origin":
+        (role,) = only_row(self.connection.execute("SELECT current_setting('session_replication_role')"))
+        if role == "origin":
             return
         try:
             with self.connection.transaction():
@@ -171,6 +174,13 @@ class Session:
                 "session_replication_role is not origin here, so PostgreSQL would check no foreign key, and the role may not "
                 "change it; let a superuser RESET it: ALTER ROLE or ALTER DATABASE, whichever has it SET",
             ) from None
+
+
+def only_row(answer: psycopg.Cursor[Row]) -> Row:
+    """The row of a query that has one in any case."""
+    row = answer.fetchone()
+    assert row is not None
+    return row
 
 
 def _set(name: str, value: str) -> sql.Composed:
@@ -273,7 +283,8 @@ def _demand_server(connection: psycopg.Connection) -> None:
 
 
 def _demand_primary(connection: psycopg.Connection) -> None:
-    if connection.execute("SELECT pg_is_in_recovery()").fetchone()[0]:
+    (is_standby,) = only_row(connection.execute("SELECT pg_is_in_recovery()"))
+    if is_standby:
         raise _standby()
 
 

@@ -95,7 +95,8 @@ def find(engine: Engine, name: str = "") -> list[tuple[str, dict[str, Any]]]:
 def inspect(engine: Engine, name: str) -> dict[str, Any] | None:
     """What the engine says of a container; None when it is not there."""
     try:
-        return engine.get(f"/containers/{name}/json")
+        found: dict[str, Any] = engine.get(f"/containers/{name}/json")
+        return found
     except EngineError as error:
         if error.status == 404:
             return None
@@ -104,7 +105,7 @@ def inspect(engine: Engine, name: str) -> dict[str, Any] | None:
 
 def name_of(inspected: dict[str, Any]) -> str:
     """The name that a container has at the moment."""
-    return inspected["Name"].lstrip("/")
+    return str(inspected["Name"]).lstrip("/")
 
 
 def _by_name(engine: Engine, name: str) -> dict[str, Any] | None:
@@ -182,7 +183,8 @@ def _labels_say_so(labels: dict[str, str]) -> bool:
 def image_facts(engine: Engine, image: str) -> dict[str, Any] | None:
     """What the engine says of an image; None when it is not there."""
     try:
-        return engine.get(f"/images/{image}/json")
+        found: dict[str, Any] = engine.get(f"/images/{image}/json")
+        return found
     except EngineError as error:
         if error.status == 404:
             return None
@@ -206,11 +208,11 @@ def describe(engine: Engine, inspected: dict[str, Any], known_as: str, log_lines
     kept = inspect(engine, known_as + KEPT)
     labels = config.get("Labels") or {}
     settings = _network_settings(engine, inspected)
-    aside = kept is not None and kept["Id"] != inspected["Id"]
+    aside = kept if kept is not None and kept["Id"] != inspected["Id"] else None
     storage = Storage(engine, inspected)
     folder = storage.real(data_dir(env))
     # The one that was set aside knows which file was in use before PostgreSQL.
-    owner = Storage(engine, kept) if kept is not None and aside and database.kind != "sqlite" else storage
+    owner = Storage(engine, aside) if aside is not None and database.kind != "sqlite" else storage
     inside = _sqlite_inside(owner)
     file = owner.on_host(inside) if inside else ""
     return {
@@ -241,7 +243,7 @@ def describe(engine: Engine, inspected: dict[str, Any], known_as: str, log_lines
         "database": {**database._asdict(), "where": _where(database, file, inside)},
         "findings": _findings(known_as, database, file, sqlite_path, owner.comes_and_goes(inside)),
         "secret_key": source,
-        "kept": {"id": kept["Id"], "name": name_of(kept)} if aside else {},
+        "kept": {"id": aside["Id"], "name": name_of(aside)} if aside else {},
         "made": MADE in labels,
         "api_version": engine.api_version,
         "log": log_of(engine, inspected, log_lines, [key]) if log_lines > 0 else [],
@@ -401,8 +403,9 @@ def _file_in(engine: Engine, container: str, path: str) -> tuple[str, bytes]:
             raise
         with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
             member = tar.next()
-            if member is not None and member.isfile() and member.size <= LONGEST_KEY:
-                return path, tar.extractfile(member).read()
+            file = tar.extractfile(member) if member is not None and member.isfile() and member.size <= LONGEST_KEY else None
+            if file is not None:
+                return path, file.read()
             if member is None or not member.issym():
                 break
             path = posixpath.normpath(posixpath.join(posixpath.dirname(path), member.linkname))

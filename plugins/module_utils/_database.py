@@ -15,12 +15,13 @@ from __future__ import annotations
 
 import re
 from contextlib import contextmanager
-from typing import Any, Iterator, NamedTuple
+from typing import TYPE_CHECKING, Any, Iterator, NamedTuple
 
 from ansible_collections.openwebui.postgres.plugins.module_utils._connection import (
     PSYCOPG_IMPORT_ERROR,
     SECRET_PARAMETERS,
     connection_parameters,
+    only_row,
 )
 from ansible_collections.openwebui.postgres.plugins.module_utils._problems import Findings, refuse
 
@@ -28,6 +29,10 @@ if PSYCOPG_IMPORT_ERROR is None:
     import psycopg
     from psycopg import sql
     from psycopg.rows import dict_row
+
+if TYPE_CHECKING:
+    # As dict_row has it.
+    _Connection = psycopg.Connection[dict[str, Any]]
 
 OLDEST_SERVER = 140000
 # From this one on, a role that may create roles is master only of those that it has ADMIN OPTION on.
@@ -425,7 +430,7 @@ class _NoConnection(Exception):
 
 
 @contextmanager
-def _connected(options: dict[str, Any]) -> Iterator[psycopg.Connection]:
+def _connected(options: dict[str, Any]) -> Iterator[_Connection]:
     if SECRET_PARAMETERS.intersection(options.get("connect_params") or {}):
         raise refuse("connection", "connect_params must not hold a password; use login_password")
     try:
@@ -450,7 +455,7 @@ def _one_line(text: str, options: dict[str, Any]) -> str:
 
 
 @contextmanager
-def _transaction(connection: psycopg.Connection, writes: bool = False) -> Iterator[None]:
+def _transaction(connection: _Connection, writes: bool = False) -> Iterator[None]:
     """A transaction that no setting of role, database or server disturbs."""
     with connection.transaction():
         if writes:
@@ -498,16 +503,16 @@ _STANDING = """
      WHERE d.datname = current_database()"""
 
 
-def _look_as_admin(connection: psycopg.Connection, wanted: Wanted) -> Seen:
+def _look_as_admin(connection: _Connection, wanted: Wanted) -> Seen:
     acting = "SET" if connection.info.server_version >= FIRST_STRICT else "MEMBER"
     with _transaction(connection):
-        row = connection.execute(_SEEN, {"acting": acting, "owner": wanted.owner, "database": wanted.database}).fetchone()
+        row = only_row(connection.execute(_SEEN, {"acting": acting, "owner": wanted.owner, "database": wanted.database}))
     return Seen(**row)
 
 
-def _look_as_owner(connection: psycopg.Connection, wanted: Wanted) -> Standing:
+def _look_as_owner(connection: _Connection, wanted: Wanted) -> Standing:
     with _transaction(connection):
-        row = connection.execute(_STANDING, {"schema": wanted.schema, "bookkeeping": BOOKKEEPING}).fetchone()
+        row = only_row(connection.execute(_STANDING, {"schema": wanted.schema, "bookkeeping": BOOKKEEPING}))
     return Standing(**row)
 
 
@@ -604,7 +609,7 @@ _DOING = {
 }
 
 
-def _do(connection: psycopg.Connection, step: str, wanted: Wanted) -> None:
+def _do(connection: _Connection, step: str, wanted: Wanted) -> None:
     owner, database = sql.Identifier(wanted.owner), sql.Identifier(wanted.database)
     if step == "database":
         statement = sql.SQL("CREATE DATABASE {} OWNER {} ENCODING 'UTF8' TEMPLATE template0")
@@ -622,17 +627,17 @@ def _do(connection: psycopg.Connection, step: str, wanted: Wanted) -> None:
     return None
 
 
-def _password(connection: psycopg.Connection, wanted: Wanted) -> sql.Composable:
+def _password(connection: _Connection, wanted: Wanted) -> sql.Composable:
     """The clause, with what the server would keep of the password and not the password itself, which a log might show."""
     if not wanted.password:
         return sql.SQL("")
-    method = connection.execute("SHOW password_encryption").fetchone()["password_encryption"]
+    method = only_row(connection.execute("SHOW password_encryption"))["password_encryption"]
     algorithm = b"md5" if method == "md5" else b"scram-sha-256"
     kept = connection.pgconn.encrypt_password(wanted.password.encode(), wanted.owner.encode(), algorithm)
     return sql.SQL(" PASSWORD {}").format(sql.Literal(kept.decode()))
 
 
-def _create_database(connection: psycopg.Connection, statement: sql.Composable) -> None:
+def _create_database(connection: _Connection, statement: sql.Composed) -> None:
     # Not possible in a transaction, where these would go with it.
     settings = ("statement_timeout", "default_transaction_read_only")
     try:

@@ -306,9 +306,10 @@ def restored(path: str, owner: Owner, check: bool) -> dict[str, Any]:
 def finalized(path: str, check: bool) -> dict[str, Any]:
     """What is ours is part of the file like any other line, and what was set aside is gone. There is no way back any more."""
     file = EnvFile(path)
-    if not file.switched:
+    block = _BLOCK.search(file.text or "")
+    if file.text is None or block is None:
         return _done(file, file.text, AS_IT_IS, check)
-    lines = [found for found in _BLOCK.search(file.text)["lines"].splitlines(keepends=True) if not found.startswith("#")]
+    lines = [found for found in block["lines"].splitlines(keepends=True) if not found.startswith("#")]
     rest = _BLOCK.sub("", file.text)
     kept = [line for line in rest.splitlines(keepends=True) if not line.startswith(ASIDE)]
     return _done(file, "".join(lines + kept), Owner(PRIVATE), check)

@@ -97,7 +97,7 @@ def _look_until_settled(request: Request) -> tuple[dict[str, Any], Findings]:
     """Look at the file once more when it was written to during a look without a lock, and something seems to be wrong."""
     for _attempt in range(ATTEMPTS):
         report, findings, disturbed = _look_at(request)
-        if not disturbed:
+        if report is not None and not disturbed:
             return report, findings
     if report is None:
         raise refuse("in_use", f"{request.path}: is written to all the time, so it cannot be examined; stop Open WebUI for it")
@@ -151,7 +151,7 @@ def _report(source: Source, request: Request, findings: Findings) -> dict[str, A
 
 def _facts(source: Source, sound: bool) -> dict[str, Any]:
     revision = source.revision()
-    releases = REVISIONS.get(revision)
+    releases = REVISIONS.get(revision) if revision else None
     return {
         "real_path": source.state.location.real,
         "log_path": source.state.location.wal,
@@ -212,7 +212,7 @@ def _structure(source: Source, request: Request, findings: Findings) -> Structur
     tables = known_tables(revision)
     left_out: list[LeftOut] = []
     plans = None
-    if tables is not None:
+    if tables is not None and revision is not None:
         compared = compare(source, as_target(tables), revision, excluded, surplus, lacks)
         left_out, plans = compared.left_out, compared.plans
     elif revision in STEPS:

@@ -16,7 +16,7 @@ import urllib.request
 from typing import Any, Callable, NamedTuple
 from urllib.parse import urlsplit
 
-from ansible_collections.openwebui.postgres.plugins.module_utils._connection import connect
+from ansible_collections.openwebui.postgres.plugins.module_utils._connection import connect, only_row
 from ansible_collections.openwebui.postgres.plugins.module_utils._postgres import Target
 from ansible_collections.openwebui.postgres.plugins.module_utils._problems import refuse
 from ansible_collections.openwebui.postgres.plugins.module_utils._server_words import guard
@@ -130,7 +130,7 @@ def wait_connected(options: dict[str, Any], ask: Callable[[], Answer], since: fl
             session.begin()
             ask()
             age = None if since is None else time.monotonic() - since
-            (found,) = session.connection.execute(_CONNECTIONS, {"age": age}).fetchone()
+            (found,) = only_row(session.connection.execute(_CONNECTIONS, {"age": age}))
             if found or time.monotonic() - asked >= timeout:
                 return Connected(found, _revision(Target(session, options["schema"])))
             time.sleep(PAUSE)

@@ -79,7 +79,7 @@ def _lines(output: str) -> Iterator[str]:
 
 def _visible(text: str) -> Iterator[str]:
     """Neither frames of a traceback nor statements, parameters and details; an empty line in place of each."""
-    ends: re.Pattern | None = None
+    ends: re.Pattern[str] | None = None
     for raw in text.splitlines():
         line = raw.rstrip()
         if ends is not None and ends.match(line):
@@ -137,7 +137,7 @@ def _shown(line: str, hidden: list[str]) -> str:
 
 def _forms(secrets: Iterable[str]) -> list[str]:
     """The secrets as they are, as a URL has them, and as Python prints them. The longest first, since one may be part of another."""
-    found = set()
+    found: set[str] = set()
     for secret in map(str, secrets):
         found.update((secret, quote(secret, safe=""), quote(secret), repr(secret)[1:-1]))
     return sorted(found - {""}, key=lambda secret: (-len(secret), secret))

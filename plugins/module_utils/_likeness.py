@@ -158,7 +158,7 @@ def _shared(source: dict[str, Any]) -> bool:
 
 
 def _config(engine: Engine, source: dict[str, Any]) -> dict[str, Any]:
-    config = copy.deepcopy(source["Config"])
+    config: dict[str, Any] = copy.deepcopy(source["Config"])
     # The beginning of the id stands for no name at all. With the host's or another container's name, none may be given.
     if config.get("Hostname") == source["Id"][:12] or _shared(source) or source["HostConfig"].get("UTSMode") == "host":
         config["Hostname"] = ""
@@ -175,8 +175,8 @@ def _same_image(engine: Engine, source: dict[str, Any], image: dict[str, Any]) -
     """The name of the image as it was, if it has not moved on; else one that still means the same image."""
     named = image_facts(engine, source["Config"]["Image"]) or {}
     if named.get("Id") == source["Image"]:
-        return source["Config"]["Image"]
-    return next(iter(image.get("RepoDigests") or []), source["Image"])
+        return str(source["Config"]["Image"])
+    return str(next(iter(image.get("RepoDigests") or []), source["Image"]))
 
 
 def _follow_image(config: dict[str, Any], old: dict[str, Any]) -> None:
@@ -216,7 +216,7 @@ def _environment(entries: list[str], wish: Wish, of_image: dict[str, str]) -> li
 
 
 def _host_config(source: dict[str, Any]) -> dict[str, Any]:
-    host = copy.deepcopy(source["HostConfig"])
+    host: dict[str, Any] = copy.deepcopy(source["HostConfig"])
     volumes = {
         posixpath.normpath(mount["Destination"]): mount
         for mount in source.get("Mounts") or []
@@ -295,7 +295,7 @@ def _first_network(engine: Engine, source: dict[str, Any]) -> str:
     if mode in networks_of(source):
         return mode
     try:
-        return engine.get(f"/networks/{mode}")["Name"]
+        return str(engine.get(f"/networks/{mode}")["Name"])
     except EngineError as error:
         if error.status != 404:
             raise

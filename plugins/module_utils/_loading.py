@@ -15,7 +15,7 @@ import time
 from contextlib import contextmanager
 from typing import Callable, Iterator
 
-from ansible_collections.openwebui.postgres.plugins.module_utils._connection import PSYCOPG_IMPORT_ERROR
+from ansible_collections.openwebui.postgres.plugins.module_utils._connection import PSYCOPG_IMPORT_ERROR, only_row
 from ansible_collections.openwebui.postgres.plugins.module_utils._plan import Plan
 from ansible_collections.openwebui.postgres.plugins.module_utils._postgres import DrawnSequence, Target
 from ansible_collections.openwebui.postgres.plugins.module_utils._problems import Findings, refuse
@@ -48,7 +48,7 @@ class Digest:
         self.size = 0
         self._sum = 0
 
-    def add(self, line: bytes) -> None:
+    def add(self, line: bytes | bytearray | memoryview[int]) -> None:
         """Take in one more row."""
         self.rows += 1
         self.size += len(line)
@@ -189,13 +189,13 @@ class Loader:
             sql.Literal(sequence.first),
             sql.Literal(sequence.last),
         )
-        (reached,) = self.target.connection.execute(query).fetchone()
+        (reached,) = only_row(self.target.connection.execute(query))
         if reached is None:
             return None
         following = int(reached) + (1 if rising else -1)
         if not sequence.is_own:
             # Others may have drawn from it, and must not meet what they have.
-            (drawn,) = self.target.connection.execute(sql.SQL("SELECT last_value FROM {}").format(sql.SQL(sequence.name))).fetchone()
+            (drawn,) = only_row(self.target.connection.execute(sql.SQL("SELECT last_value FROM {}").format(sql.SQL(sequence.name))))
             if (drawn >= following) if rising else (drawn <= following):
                 return None
         place = f"{sequence.table}.{sequence.column}"

@@ -179,7 +179,7 @@ class _Preparation:
         self._demand_all_rows(source)
         plan = make_plan(source, self.target, self.findings, self.request.exclude_tables)
         if plan is None:
-            self.findings.refuse_if_any()
+            raise self.findings.refusal()
         if not _bookkeeping.can_be_written(self.target):
             self.findings.add(
                 "privilege",
@@ -430,7 +430,7 @@ class _Rehearsal(_Preparation):
         with self._undone():
             self._second_look(source, plan, omissions, self.target).probe_uncertain()
 
-    def _undone(self) -> AbstractContextManager:
+    def _undone(self) -> AbstractContextManager[object]:
         """What is done inside the block is undone at its end. The transaction, with its lock, goes on."""
         return self.target.connection.transaction(force_rollback=True)
 

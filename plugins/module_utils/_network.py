@@ -52,7 +52,7 @@ def _find(engine: Engine, name: str) -> str | None:
 def _create(engine: Engine, name: str) -> str:
     body: dict[str, Any] = {"Name": name, "CheckDuplicate": True, "Driver": "bridge", "Labels": LABELS}
     try:
-        return engine.post("/networks/create", body)["Id"]
+        return str(engine.post("/networks/create", body)["Id"])
     except EngineError as error:
         # Somebody else has been quicker.
         found = _find(engine, name) if error.status == 409 else None

@@ -22,7 +22,7 @@ DELETED = " (deleted)"
 _LISTENS = "0A"
 
 # Device and inode.
-Identity = "tuple[int, int]"
+Identity = tuple[int, int]
 
 
 class Hidden(Exception):

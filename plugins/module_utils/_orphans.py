@@ -258,6 +258,8 @@ class Orphans:
 
     def _note_references(self, link: _Link) -> None:
         """Who refers to whom, so that a long chain of rows does not mean to read the table once for each of its links."""
+        # One whose parent cannot lose rows has nothing to be told of.
+        assert link.parent is not None
         child, parent = self.tables[link.child], self.tables[link.parent]
         self.source.execute(
             f"CREATE TEMP TABLE webui_reference_{link.number} (parent INTEGER, child INTEGER, PRIMARY KEY (parent, child)) "
@@ -301,7 +303,7 @@ class Orphans:
             place = link.key.table, link.key.parent
             removed[place] = removed.get(place, 0) + rows
             gone[link.key.table] = gone.get(link.key.table, 0) + rows
-        nulled = [
+        nulled: list[dict[str, Any]] = [
             {"table": link.key.table, "parent": link.key.parent, "column": ", ".join(link.key.columns), "rows": rows}
             for link, rows in self._nulled
         ]
@@ -344,7 +346,7 @@ class Orphans:
             for row in self._rows(table, f"orphan.child = {link.child} AND orphan.fate = {link.fate} AND {_STAYS}"):
                 quarantine.write(_record(table, row, NULLED, link.key.columns))
 
-    def _rows(self, table: Table, condition: str) -> Iterator[tuple]:
+    def _rows(self, table: Table, condition: str) -> Iterator[tuple[Any, ...]]:
         columns = ", ".join(f"child.{quote(column)}" for column in table.columns)
         return self.source.query(
             f"SELECT orphan.id, {columns} FROM temp.webui_orphan AS orphan CROSS JOIN {table.sql} AS child "
@@ -380,7 +382,7 @@ def _listed(numbers: tuple[int, ...]) -> str:
     return f"({', '.join(str(number) for number in numbers)})"
 
 
-def _record(table: Table, row: tuple, action: str, nulled: tuple[str, ...]) -> dict[str, Any]:
+def _record(table: Table, row: tuple[Any, ...], action: str, nulled: tuple[str, ...]) -> dict[str, Any]:
     rowid, *values = row
     return {
         "table": table.name,

@@ -111,10 +111,18 @@ def _numeric(value: object, _length: int | None, shape: Shape) -> str:
         raise Unfit("overflow" if number.adjusted() > 0 else "rounded")
     if shape.precision is not None:
         number = _fitted(number, shape.precision, shape.scale or 0)
-    elif -number.as_tuple().exponent > _DIGITS_BEHIND:
+    elif _digits_behind(number) > _DIGITS_BEHIND:
         raise Unfit("rounded")
     # There is no negative zero in a numeric.
     return format(number if number else abs(number), "f")
+
+
+def _digits_behind(number: Decimal) -> int:
+    """How many digits a finite number has behind its point; below zero where its last ones are zeros before it."""
+    exponent = number.as_tuple().exponent
+    # It is a letter for infinity and what is no number, and neither gets here.
+    assert isinstance(exponent, int)
+    return -exponent
 
 
 def _fitted(number: Decimal, precision: int, scale: int) -> Decimal:
@@ -169,7 +177,8 @@ def _real(value: object, _length: int | None, _shape: Shape) -> str:
 
 def _single(value: float) -> float:
     try:
-        return struct.unpack("<f", struct.pack("<f", value))[0]
+        (single,) = struct.unpack("<f", struct.pack("<f", value))
+        return float(single)
     except OverflowError:
         return math.copysign(math.inf, value)
 
@@ -361,7 +370,7 @@ def judge_jsonb(value: str) -> tuple[str, ...]:
         number = _decimal(token)
         if number and number.adjusted() >= _DIGITS_BEFORE:
             raise Unfit("overflow")
-        if -number.as_tuple().exponent > _DIGITS_BEHIND:
+        if _digits_behind(number) > _DIGITS_BEHIND:
             raise Unfit("rounded")
 
     try:
@@ -394,12 +403,13 @@ def _canonical_jsonb(field: bytes) -> bytes:
 
 def _canonical_number(token: str) -> str:
     """A number as a text that no text in C(jsonb) can be: these never hold a NUL."""
-    sign, digits, exponent = Decimal(token).as_tuple()
+    number = Decimal(token)
+    sign, digits, _exponent = number.as_tuple()
     significant = "".join(map(str, digits)).lstrip("0")
     kept = significant.rstrip("0")
     if not kept:
         return "\x000"
-    return f"\x00{'-' if sign else ''}{kept}e{exponent + len(significant) - len(kept)}"
+    return f"\x00{'-' if sign else ''}{kept}e{len(significant) - len(kept) - _digits_behind(number)}"
 
 
 _CONVERTERS: dict[str, Callable[[object, "int | None", Shape], str]] = {

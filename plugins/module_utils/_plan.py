@@ -93,7 +93,8 @@ def _common_revision(source: Source, target: Target, target_tables: dict[str, Ta
             findings.add("revision", f"{side} {problem}; {remedy}")
     if findings.total:
         return None
-    (ours,), (theirs,) = stamps.values()
+    # Each is one: all else is a problem.
+    ours, theirs = (revision for revisions in stamps.values() for revision in revisions or ())
     if ours != theirs:
         findings.add(
             "revision",

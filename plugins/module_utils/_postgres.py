@@ -8,7 +8,7 @@ Note that this module_utils is private to the collection. Its API can change at 
 
 from __future__ import annotations
 
-from typing import NamedTuple, Sequence
+from typing import Any, NamedTuple, Sequence
 
 from ansible_collections.openwebui.postgres.plugins.module_utils._connection import PSYCOPG_IMPORT_ERROR, Session
 from ansible_collections.openwebui.postgres.plugins.module_utils._other_types import Shape
@@ -110,7 +110,7 @@ class Target:
         """A table's qualified name, for :mod:`psycopg.sql`."""
         return sql.Identifier(self.schema, table)
 
-    def rows(self, query: str, *parameters: object) -> list[tuple]:
+    def rows(self, query: str, *parameters: object) -> list[tuple[Any, ...]]:
         """All rows of a query on the catalogue."""
         return self.connection.execute(query, parameters).fetchall()
 
@@ -187,11 +187,11 @@ class Target:
 
     def may_create_temporary(self) -> bool:
         """Whether the role may create temporary tables in this database."""
-        return self.rows("SELECT has_database_privilege(current_database(), 'TEMPORARY')")[0][0]
+        return bool(self.rows("SELECT has_database_privilege(current_database(), 'TEMPORARY')")[0][0])
 
     def temporary_schema(self) -> str:
         """The name of this session's schema for temporary tables, once it has any."""
-        return self.rows("SELECT nspname::text FROM pg_namespace WHERE oid = pg_my_temp_schema()")[0][0]
+        return str(self.rows("SELECT nspname::text FROM pg_namespace WHERE oid = pg_my_temp_schema()")[0][0])
 
     def sequences(self) -> list[DrawnSequence]:
         """The sequences that number rows: those that a column of numbers owns, or names in its default."""
@@ -224,11 +224,11 @@ class Target:
 
     def may_create_schema(self) -> bool:
         """Whether the role may create a schema in this database, as the bookkeeping needs once."""
-        return self.rows("SELECT has_database_privilege(current_database(), 'CREATE')")[0][0]
+        return bool(self.rows("SELECT has_database_privilege(current_database(), 'CREATE')")[0][0])
 
     def role(self) -> str:
         """The name of the connected role."""
-        return self.rows("SELECT current_user")[0][0]
+        return str(self.rows("SELECT current_user")[0][0])
 
     def acting(self) -> str:
         """Words for a role that is not the one that has logged in, because a setting has it so; empty otherwise."""

@@ -132,7 +132,8 @@ def _look_at_docker(findings: Findings, engine: Engine, plan: Plan) -> dict[str,
 def _image(engine: Engine, name: str) -> dict[str, Any] | None:
     """What the engine knows of it, if it is there."""
     try:
-        return engine.get(f"/images/{name}/json")
+        found: dict[str, Any] = engine.get(f"/images/{name}/json")
+        return found
     except EngineError as error:
         if error.status == 404:
             return None
@@ -175,12 +176,13 @@ class _Containers:
         for found in self._others:
             for its_address, port in _published(found):
                 if port == self._plan.port and (its_address == address or address in ANY_ADDRESS or its_address in ANY_ADDRESS):
-                    return found["Names"][0].lstrip("/")
+                    return str(found["Names"][0]).lstrip("/")
         return None
 
 
 def _label(found: dict[str, Any], name: str) -> str:
-    return (found.get("Labels") or {}).get(name, "")
+    labels: dict[str, str] = found.get("Labels") or {}
+    return labels.get(name, "")
 
 
 def _published(found: dict[str, Any]) -> Iterator[tuple[str, int]]:
@@ -372,4 +374,6 @@ def _memory_mb() -> int:
     """The memory of the host, or of the system container that it is."""
     with open("/proc/meminfo", encoding="ascii") as file:
         total = re.search(r"^MemTotal:\s+(\d+) kB", file.read(), re.MULTILINE)
+    # Linux always says so.
+    assert total is not None
     return int(total[1]) // 1024

@@ -77,9 +77,9 @@ class Tally:
     """Values that need attention, counted by table, column and rule, with the keys of the first rows of each."""
 
     def __init__(self) -> None:
-        self._groups: dict[tuple, dict[str, Any]] = {}
+        self._groups: dict[tuple[str | None, ...], dict[str, Any]] = {}
 
-    def add(self, table: str, column: str, rule: str, key: str) -> None:
+    def add(self, table: str | None, column: str | None, rule: str, key: str | None) -> None:
         """Count one more value."""
         group = self._groups.get((table, column, rule))
         if group is None:
@@ -122,4 +122,8 @@ class Findings:
     def refuse_if_any(self) -> None:
         """:raises Refused: with all of them, when there is any."""
         if self.total:
-            raise Refused(self.problems, self.total)
+            raise self.refusal()
+
+    def refusal(self) -> Refused:
+        """All of them, ready to be raised."""
+        return Refused(self.problems, self.total)

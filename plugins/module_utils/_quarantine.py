@@ -16,7 +16,7 @@ import contextlib
 import datetime
 import json
 import os
-from typing import Any, Callable, Iterator
+from typing import Any, Callable, Iterator, TextIO
 
 from ansible_collections.openwebui.postgres.plugins.module_utils._problems import refuse
 from ansible_collections.openwebui.postgres.plugins.module_utils._values import Text
@@ -63,7 +63,7 @@ class Quarantine:
         self.folder = folder
         self.name = name
         self.path: str | None = None
-        self._file = None
+        self._file: TextIO | None = None
 
     def write(self, record: dict[str, Any]) -> None:
         """Append a record. Without a folder nothing is kept."""
@@ -71,23 +71,24 @@ class Quarantine:
             return
         try:
             if self._file is None:
-                self._open()
+                self._file = self._open(self.folder)
             # Not json.dump, which goes through every character in Python.
             self._file.write(json.dumps(record, ensure_ascii=False) + "\n")
         except OSError as error:
             raise self._in_words(error) from None
 
-    def _open(self) -> None:
-        create_folder(self.folder)
+    def _open(self, folder: str) -> TextIO:
+        create_folder(folder)
         stamp = datetime.datetime.now(datetime.timezone.utc).strftime("%Y%m%dT%H%M%S.%fZ")
-        path = os.path.join(self.folder, f"{self.name}-{stamp}.jsonl")
+        path = os.path.join(folder, f"{self.name}-{stamp}.jsonl")
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        self._file = os.fdopen(descriptor, "w", encoding="utf-8", newline="\n")
+        file = os.fdopen(descriptor, "w", encoding="utf-8", newline="\n")
         self.path = path
+        return file
 
     def keep(self) -> None:
         """Make sure that everything written is on the disk, and close the file."""
-        if self._file is None:
+        if self._file is None or self.folder is None:
             return
         try:
             self._file.flush()

@@ -87,9 +87,9 @@ class Stage:
             connection.execute(sql.SQL(like).format(sql.Identifier(table.name), self._real.name(table.name)))
         copies = Target(self._real.session, self._real.temporary_schema())
         names = set(self._plan.names)
-        for number, (table, column) in enumerate(drawing):
-            if table in names:
-                self._draw_elsewhere(copies, table, column, f"webui_rehearsal_{number}")
+        for number, (name, column) in enumerate(drawing):
+            if name in names:
+                self._draw_elsewhere(copies, name, column, f"webui_rehearsal_{number}")
         return copies
 
     @staticmethod

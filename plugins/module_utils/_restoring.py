@@ -186,7 +186,7 @@ class Restoring:
             values[table.rowid] = record.rowid
         places, parameters = _bound(tuple(values.values()))
         self.source.execute(f"INSERT INTO {table.sql} ({', '.join(values)}) VALUES ({', '.join(places)})", parameters)
-        rowid = self.source.value("SELECT last_insert_rowid()")
+        rowid: int = self.source.value("SELECT last_insert_rowid()")
         if self._look_up(home._replace(identity=()), record._replace(rowid=rowid), ()) != record.row:
             self._refuse(home, record, "SQLite does not store it as it was")
 

@@ -8,7 +8,7 @@ Note that this module_utils is private to the collection. Its API can change at 
 
 from __future__ import annotations
 
-from typing import Iterator, NamedTuple
+from typing import Any, Iterator, NamedTuple
 
 from ansible_collections.openwebui.postgres.plugins.module_utils._orphans import Omission
 from ansible_collections.openwebui.postgres.plugins.module_utils._problems import (
@@ -17,6 +17,7 @@ from ansible_collections.openwebui.postgres.plugins.module_utils._problems impor
     Tally,
     key_text,
 )
+from ansible_collections.openwebui.postgres.plugins.module_utils._progress import Progress
 from ansible_collections.openwebui.postgres.plugins.module_utils._quarantine import Quarantine, freeze
 from ansible_collections.openwebui.postgres.plugins.module_utils._sqlite import Source, quote
 from ansible_collections.openwebui.postgres.plugins.module_utils._values import (
@@ -95,7 +96,7 @@ class RowReader:
         self.findings = findings
         self.thorough = thorough
         self.omission = omission
-        self._current: tuple = ()
+        self._current: tuple[Any, ...] = ()
         self._encoders = [encoder(column) for column in table.columns]
         names = [column.name for column in table.columns]
         self._key_positions = [names.index(name) for name in table.key]
@@ -151,7 +152,7 @@ class RowReader:
         lost = self.omission.nulled.get(column.name) if self.omission else None
         return f"CASE WHEN NOT ({lost}) THEN {name} END" if lost else name
 
-    def _key(self, row: tuple) -> str:
+    def _key(self, row: tuple[Any, ...]) -> str:
         if not self.table.key:
             named = row[len(self._encoders) + 2 :]
             if self._rowid:
@@ -159,7 +160,7 @@ class RowReader:
             return key_text(named) if named else "(a row without a key)"
         return key_text(tuple(row[position] for position in self._key_positions))
 
-    def _carefully(self, row: tuple) -> list[bytes] | None:
+    def _carefully(self, row: tuple[Any, ...]) -> list[bytes] | None:
         """The fields of a row that has something special about it; None when it has to be refused."""
         blobs = row[len(self._encoders)] or b"0" * len(self._encoders)
         fields = []
@@ -179,14 +180,14 @@ class RowReader:
             fields.append(mended.field)
         return None if refused else fields
 
-    def _repair(self, row: tuple, column: TargetColumn, rules: tuple[str, ...], value: object) -> bool:
+    def _repair(self, row: tuple[Any, ...], column: TargetColumn, rules: tuple[str, ...], value: object) -> bool:
         if not self.repairs.allowed:
             self._refuse(row, column, rules[0])
             return False
         self.repairs.note(self.table.name, self._key(row), column.name, rules, value)
         return True
 
-    def _refuse(self, row: tuple, column: TargetColumn, rule: str) -> None:
+    def _refuse(self, row: tuple[Any, ...], column: TargetColumn, rule: str) -> None:
         key = self._key(row)
         # Where NULL can stand for it, it is refused only because repairs are not wanted.
         why = "is empty" if rule == EMPTY and not column.not_null else REFUSALS[rule]
@@ -213,7 +214,7 @@ def scan(
     tables: list[TablePlan],
     repairs: Repairs,
     findings: Findings,
-    progress: object,
+    progress: Progress,
     omissions: dict[str, Omission] | None = None,
 ) -> None:
     """Look at every value, without a target: all that would be refused is in the findings, all repairs are counted.

@@ -13,7 +13,7 @@ Note that this module_utils is private to the collection. Its API can change at 
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ansible_collections.openwebui.postgres.plugins.module_utils._connection import PSYCOPG_IMPORT_ERROR
 from ansible_collections.openwebui.postgres.plugins.module_utils._loading import CHUNK, ReadTable, copy_in
@@ -54,20 +54,20 @@ class _Row(NamedTuple):
 
 
 class _Offence(NamedTuple):
-    """:ivar index: the index that did not take the row, where it is one."""
+    """:ivar name: of the index that did not take the row, where it is one."""
 
     error: psycopg.Error
-    index: str | None
+    name: str | None
 
     @property
     def kind(self) -> str | None:
         """The kind of finding by which the probe names it."""
-        return _PROBED.get(self.error.sqlstate)
+        return _PROBED.get(self.error.sqlstate or "")
 
 
 def _remedy(error: psycopg.Error) -> str:
     """What to do about a row that is refused. For what is missing or out of place in the target, no row is to blame."""
-    if error.sqlstate.startswith("42"):
+    if (error.sqlstate or "").startswith("42"):
         return "mend it in the target, or drop it for the migration"
     return "shorten, change or remove it"
 
@@ -163,7 +163,7 @@ class SecondLook:
                 "check", f"{table.name} {row_key}: violates the check constraint {name}", table=table.name, key=row_key
             )
 
-    def _ask(self, query: sql.Composed) -> list[tuple]:
+    def _ask(self, query: sql.Composed) -> list[tuple[Any, ...]]:
         """Rows of a query on the temporary table. An expression may look at JSON, which is not in it, or fail on some row."""
         limited = query + sql.SQL(" LIMIT {}").format(sql.Literal(LISTED_AT_MOST))
         try:
@@ -299,7 +299,7 @@ class SecondLook:
         self.sift()
         found = self.findings.problems[known:]
         if not any(table is None or problem.table == table.name for problem in found) and not (
-            table and self._names(table, _PROBED.get(error.sqlstate))
+            table and self._names(table, _PROBED.get(error.sqlstate or ""))
         ):
             self.findings.extend([self._as_told(table, doing, error)])
 

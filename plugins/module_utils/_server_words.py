@@ -9,15 +9,14 @@ Note that this module_utils is private to the collection. Its API can change at 
 from __future__ import annotations
 
 import re
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Iterator
 
 from ansible_collections.openwebui.postgres.plugins.module_utils._problems import Problem, Refused
 
-try:
+# Where it is missing, the module says so before anything here is called.
+with suppress(ImportError):
     import psycopg
-except ImportError:  # the module says so before anything here is called
-    psycopg = None
 
 TOO_LARGE = "54000"
 _INTO_AN_INDEX = "a value is too long for an index; a b-tree takes 2,704 bytes after compression"

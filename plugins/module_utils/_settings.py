@@ -275,7 +275,7 @@ def _escaped(character: str) -> str:
 def secrets_in(env: dict[str, str], more: Iterable[str]) -> list[str]:
     """What must not be shown of an environment: the longest first, since one may be part of another."""
     found = {value for value in more if not _NO_SECRET.fullmatch(value)}
-    passwords = set()
+    passwords: set[str] = set()
     for name, value in env.items():
         if _SECRET_NAME.search(name.upper()) and not _NO_SECRET_NAME.search(name.upper()) and not _NO_SECRET.fullmatch(value):
             found.add(value)

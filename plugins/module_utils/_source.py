@@ -49,7 +49,7 @@ _HERE = ("localhost", "127.0.0.1", "[::1]", "0.0.0.0")
 _RUNNING = ("active", "activating", "reloading", "refreshing", "deactivating")
 _PROPERTIES = ("ActiveState", "MainPID", "ControlGroup", "RuntimeDirectory", "RuntimeDirectoryPreserve")
 # Runs a command and returns its exit code and what it printed.
-Run = Callable[[list], "tuple[int, str]"]
+Run = Callable[[list[str]], tuple[int, str]]
 
 
 class Service(NamedTuple):
@@ -147,8 +147,7 @@ def _with_processes(service: Service, find: Callable[[], list[int]]) -> Service:
 def of_commands(running: bool, inside: str, health_url: str) -> Service:
     """The Open WebUI that the operator's own commands start and stop."""
     match = re.match(r"(https?)://(\[[^\]]*\]|[^/:?#]*)(?::(\d+))?", health_url)
-    here = match is not None and match[2] in _HERE
-    port = int(match[3] or (443 if match[1] == "https" else 80)) if here else 0
+    port = int(match[3] or (443 if match[1] == "https" else 80)) if match is not None and match[2] in _HERE else 0
     return Service("Open WebUI", running, None, inside, port, on_host=inside if inside.startswith("/") else "")
 
 

@@ -16,7 +16,7 @@ import sqlite3
 import struct
 import tempfile
 from contextlib import ExitStack, closing, contextmanager
-from typing import Callable, Container, Iterator, NamedTuple
+from typing import Any, Callable, Container, Iterator, NamedTuple
 from urllib.parse import quote as url_quote
 
 from ansible_collections.openwebui.postgres.plugins.module_utils._location import LOGS, Location, locate
@@ -26,7 +26,7 @@ from ansible_collections.openwebui.postgres.plugins.module_utils._problems impor
 try:
     import fcntl
 except ImportError:  # there is no Open WebUI server to migrate where this is missing
-    fcntl = None
+    fcntl = None  # type: ignore[assignment]  # mypy looks at it as on Unix, where it is a module in any case
 
 MAGIC = b"SQLite format 3\x00"
 HEADER_SIZE = 100
@@ -366,7 +366,7 @@ class Source:
         now = _stamp(location.real), _stamp(location.wal)
         return now != ((self.state.size, self.state.mtime_ns), (self.state.wal_size, self.state.wal_mtime_ns))
 
-    def query(self, sql: str, parameters: tuple[object, ...] = ()) -> Iterator[tuple]:
+    def query(self, sql: str, parameters: tuple[object, ...] = ()) -> Iterator[tuple[Any, ...]]:
         """Rows of a query, one by one.
 
         :raises Refused: when the file turns out to be damaged or locked.
@@ -388,7 +388,7 @@ class Source:
             self._stand_ins.append(unknown.group(1))
             self.connection.create_collation(unknown.group(1), lambda one, other: (one > other) - (one < other))
 
-    def value(self, sql: str, parameters: tuple[object, ...] = ()) -> object:
+    def value(self, sql: str, parameters: tuple[object, ...] = ()) -> Any:
         """The first column of the first row, or None."""
         for row in self.query(sql, parameters):
             return row[0]
@@ -493,12 +493,12 @@ class Source:
 
     def foreign_keys(self, table: str) -> list[ForeignKey]:
         """The foreign keys that a table declares."""
-        parts: dict[int, list[tuple]] = {}
+        parts: dict[int, list[tuple[Any, ...]]] = {}
         for row in self.query(f"PRAGMA foreign_key_list({quote(table)})"):
             parts.setdefault(row[0], []).append(row)
         return [self._foreign_key(table, parts[number]) for number in sorted(parts)]
 
-    def _foreign_key(self, table: str, parts: list[tuple]) -> ForeignKey:
+    def _foreign_key(self, table: str, parts: list[tuple[Any, ...]]) -> ForeignKey:
         number, _seq, name, _from, to, _on_update, on_delete, _match = parts[0]
         # SQLite tells names apart without regard to case, and takes the parent's primary key when no columns are named.
         parent = next((known for known in self.tables() if fold(known) == fold(text(name))), None)

@@ -86,7 +86,7 @@ class Storage:
         """Where a path in the container lies on the host, also while the container is stopped; empty where that is nowhere."""
         mount = self.mount_of(path)
         source = self._source(mount) if mount else ""
-        if not source:
+        if mount is None or not source:
             return ""
         rest = posixpath.relpath(path, posixpath.normpath(mount["Destination"]))
         return posixpath.normpath(posixpath.join(source, rest))

@@ -89,26 +89,32 @@ class Stage:
         if self.current is None and self.kept is None and self.half is None:
             raise refuse("container", f"{name}: there is no such container; see docker ps --all")
 
-    def make(self, source: dict[str, Any], wanted: Recipe) -> None:
+    def make(self, source: dict[str, Any], wanted: Recipe) -> dict[str, Any]:
         """Make the new one. Only a whole one stays."""
         self.changed = True
         name = self.name + HALF_MADE
         if self.check:
             networks = {"Networks": {**networks_of(source), **wanted.connect}}
             self.half = {**source, "Id": "", "Name": f"/{name}", "Config": wanted.body, "State": {}, "NetworkSettings": networks}
-            return
+            return self.half
         refuse_missing_network(self.engine, wanted.connect)
         answer = self.engine.post("/containers/create", wanted.body, name=name)
         self.warnings += answer.get("Warnings") or []
         try:
             self._connect(answer["Id"], wanted)
-            self.half = inspect(self.engine, answer["Id"])
+            made = inspect(self.engine, answer["Id"])
         except Refused:
+            if inspect(self.engine, answer["Id"]) is None:
+                raise _lost(name) from None
             self.engine.delete(f"/containers/{answer['Id']}", v="0")
             raise
-        other = unlike(self.half, wanted.body)
+        if made is None:
+            raise _lost(name)
+        self.half = made
+        other = unlike(made, wanted.body)
         if other:
             self.warnings.append(f"{self.name}: the engine gave the new container other settings than the old one has: {', '.join(other)}")
+        return made
 
     def _connect(self, container: str, wanted: Recipe) -> None:
         if wanted.disconnect:
@@ -134,6 +140,16 @@ class Stage:
         self._do(f"/containers/{container['Id']}/rename", name=self.name + suffix)
         container["Name"] = f"/{self.name}{suffix}"
 
+    def put_in_service(self, container: dict[str, Any]) -> dict[str, Any]:
+        """Give it the name that nothing has any more."""
+        self.rename(container, "")
+        self.current = container
+        if container is self.half:
+            self.half = None
+        if container is self.kept:
+            self.kept = None
+        return container
+
     def remove(self, container: dict[str, Any]) -> None:
         """Remove it. Volumes stay."""
         self.changed = True
@@ -155,39 +171,34 @@ def switched(engine: Engine, name: str, wish: Wish, timeout: int, check: bool, a
     :param adopt: also if Compose has made it.
     """
     stage = Stage(engine, name, timeout, check, adopt)
-    if stage.current is None:
-        _bring_into_service(stage)
+    source = stage.current if stage.current is not None else _bring_into_service(stage)
     if stage.half is not None:
-        _discard_half(stage, stage.current)
-    source = stage.current
+        _discard_half(stage, stage.half, source)
     # In check mode, what was to pull it may only have said so.
     to_come = check and wish.image != "" and image_facts(engine, wish.image) is None
     if to_come:
         stage.warnings.append(f"{wish.image}: it is not on this host yet, so what it brings along is not known")
         wish = wish._replace(image="")
-    if on_postgresql(source):
-        if to_come or not _as_wished(engine, source, wish):
-            _replace(stage, wish)
-    else:
-        _set_aside(stage, wish)
-    return _result(stage, source, stage.current)
+    if not on_postgresql(source):
+        return _result(stage, source, _set_aside(stage, source, wish))
+    if to_come or not _as_wished(engine, source, wish):
+        return _result(stage, source, _replace(stage, source, wish))
+    return _result(stage, source, source)
 
 
-def _bring_into_service(stage: Stage) -> None:
+def _bring_into_service(stage: Stage) -> dict[str, Any]:
     """Nothing has the name, because a run was killed between two renames: the new one was to get it."""
     if stage.half is not None:
         if not on_postgresql(stage.half) or (stage.kept is not None and not like(stage.half, stage.kept)):
             raise _not_ours(stage.half)
-        stage.rename(stage.half, "")
-        stage.current, stage.half = stage.half, None
-        return
-    _warn_of_lost_policy(stage)
-    stage.rename(stage.kept, "")
-    stage.current, stage.kept = stage.kept, None
+        return stage.put_in_service(stage.half)
+    # There is one of the three in any case.
+    assert stage.kept is not None
+    _warn_of_lost_policy(stage, stage.kept)
+    return stage.put_in_service(stage.kept)
 
 
-def _set_aside(stage: Stage, wish: Wish) -> None:
-    old = stage.current
+def _set_aside(stage: Stage, old: dict[str, Any], wish: Wish) -> dict[str, Any]:
     if stage.kept is not None:
         raise refuse(
             "container",
@@ -196,17 +207,16 @@ def _set_aside(stage: Stage, wish: Wish) -> None:
         )
     wanted = _checked_recipe(stage, old, wish)
     policy = _policy(old)
-    stage.make(old, wanted)
+    new = stage.make(old, wanted)
     stage.set_policy(old, NO_RESTART if policy["Name"] != "no" else policy)
     stage.stop(old)
     stage.rename(old, KEPT)
-    stage.rename(stage.half, "")
-    stage.current, stage.kept, stage.half = stage.half, old, None
+    stage.kept = old
+    return stage.put_in_service(new)
 
 
-def _replace(stage: Stage, wish: Wish) -> None:
+def _replace(stage: Stage, old: dict[str, Any], wish: Wish) -> dict[str, Any]:
     """It is on PostgreSQL already, but with other settings. After the old one is gone, it is as if killed between two renames."""
-    old = stage.current
     if stage.kept is None or not like(old, stage.kept):
         raise refuse(
             "container",
@@ -214,11 +224,10 @@ def _replace(stage: Stage, wish: Wish) -> None:
             "was not put there by this collection, or that has been settled; change its settings the way it was made",
         )
     wanted = _checked_recipe(stage, old, wish)
-    stage.make(old, wanted)
+    new = stage.make(old, wanted)
     stage.stop(old)
     stage.remove(old)
-    stage.rename(stage.half, "")
-    stage.current, stage.half = stage.half, None
+    return stage.put_in_service(new)
 
 
 def _checked_recipe(stage: Stage, source: dict[str, Any], wish: Wish) -> Recipe:
@@ -258,55 +267,54 @@ def _as_wished(engine: Engine, current: dict[str, Any], wish: Wish) -> bool:
 def restored(engine: Engine, name: str, timeout: int, check: bool, adopt: bool = False) -> dict[str, Any]:
     """NAME is the old container, with its restart policy, not started, and the new one is gone."""
     stage = Stage(engine, name, timeout, check, adopt)
-    if stage.kept is None:
-        before = stage.current
-        _nothing_set_aside(stage)
-        return _result(stage, before, stage.current)
+    old = stage.kept
+    if old is None:
+        return _nothing_set_aside(stage)
     before = stage.current or stage.half
-    if stage.current is not None:
-        _take_out_of_service(stage)
-    if stage.half is None:
-        _warn_of_lost_policy(stage)
-    elif not ours(stage.half, stage.kept):
-        raise _not_ours(stage.half)
+    new = stage.half if stage.current is None else _take_out_of_service(stage, stage.current, old)
+    if new is None:
+        _warn_of_lost_policy(stage, old)
+    elif not ours(new, old):
+        raise _not_ours(new)
     else:
         # The engine may have started it by itself when the machine came up.
-        stage.stop(stage.half)
-    stage.rename(stage.kept, "")
-    stage.current, stage.kept = stage.kept, None
-    if stage.half is not None:
-        _discard_half(stage, stage.current)
-    return _result(stage, before, stage.current)
+        stage.stop(new)
+    stage.put_in_service(old)
+    if new is not None:
+        _discard_half(stage, new, old)
+    return _result(stage, before, old)
 
 
-def _nothing_set_aside(stage: Stage) -> None:
+def _nothing_set_aside(stage: Stage) -> dict[str, Any]:
     if stage.current is None or on_postgresql(stage.current):
         raise refuse("container", f"{stage.name}{KEPT}: there is no such container, and so nothing to go back to")
     if stage.half is not None:
-        _discard_half(stage, stage.current)
+        _discard_half(stage, stage.half, stage.current)
+    return _result(stage, stage.current, stage.current)
 
 
-def _take_out_of_service(stage: Stage) -> None:
-    if not ours(stage.current, stage.kept):
+def _take_out_of_service(stage: Stage, new: dict[str, Any], old: dict[str, Any]) -> dict[str, Any]:
+    if not ours(new, old):
         raise refuse(
             "container",
             f"{stage.name}: it is not the container that was made to replace {stage.name}{KEPT}; rename or remove one of them by hand",
         )
     if stage.half is not None:
-        _discard_half(stage, stage.current)
-    stage.stop(stage.current)
-    stage.rename(stage.current, HALF_MADE)
-    stage.half, stage.current = stage.current, None
+        _discard_half(stage, stage.half, new)
+    stage.stop(new)
+    stage.rename(new, HALF_MADE)
+    stage.half, stage.current = new, None
+    return new
 
 
-def _discard_half(stage: Stage, model: dict[str, Any]) -> None:
+def _discard_half(stage: Stage, half: dict[str, Any], model: dict[str, Any]) -> None:
     """Remove the new one, after the restart policy that only it may have."""
-    if not ours(stage.half, model):
-        raise _not_ours(stage.half)
+    if not ours(half, model):
+        raise _not_ours(half)
     if _policy(model)["Name"] == "no":
-        stage.set_policy(model, _policy(stage.half))
-    stage.stop(stage.half)
-    stage.remove(stage.half)
+        stage.set_policy(model, _policy(half))
+    stage.stop(half)
+    stage.remove(half)
     stage.half = None
 
 
@@ -345,6 +353,14 @@ def _not_ours(container: dict[str, Any]) -> Refused:
     return refuse("container", f"{name_of(container)}: this is not a container of this collection; rename or remove it by hand")
 
 
+def _lost(name: str) -> Refused:
+    return refuse(
+        "container",
+        f"{name}: somebody removed the new container as soon as it was made, as docker container prune does with all that do not run; "
+        "run this again once that is over",
+    )
+
+
 def _policy(container: dict[str, Any]) -> dict[str, Any]:
     policy = container["HostConfig"].get("RestartPolicy") or {}
     return {"Name": policy.get("Name") or "no", "MaximumRetryCount": policy.get("MaximumRetryCount") or 0}
@@ -363,8 +379,8 @@ def _refuse_managed(container: dict[str, Any], adopt: bool) -> None:
         raise refuse("container", f"{name_of(container)}: managed by Swarm (service {labels[_SWARM]}); change the service")
 
 
-def _warn_of_lost_policy(stage: Stage) -> None:
-    if _policy(stage.kept)["Name"] == "no":
+def _warn_of_lost_policy(stage: Stage, old: dict[str, Any]) -> None:
+    if _policy(old)["Name"] == "no":
         stage.warnings.append(
             f"{stage.name}: its restart policy went with the container that had its name, so it has none now; "
             f"set it with docker update --restart=POLICY {stage.name}"

@@ -131,8 +131,8 @@ def encoder(column: TargetColumn) -> Encoder:
 
 def comparable(columns: Iterable[TargetColumn]) -> Callable[[bytes], bytes] | None:
     """What makes lines of COPY with these columns comparable, ours and those that PostgreSQL prints; None where they are so already."""
-    converters = [(position, canonical(column.type)) for position, column in enumerate(columns)]
-    converters = [(position, convert_field) for position, convert_field in converters if convert_field is not None]
+    found = [(position, canonical(column.type)) for position, column in enumerate(columns)]
+    converters = [(position, convert_field) for position, convert_field in found if convert_field is not None]
     if not converters:
         return None
 
@@ -314,7 +314,8 @@ def _as_sqlite_prints(value: object) -> str:
     """A number as SQLite itself turns it into text, which is not how Python does it."""
     connection = sqlite3.connect(":memory:")
     try:
-        return connection.execute("SELECT CAST(? AS TEXT)", (value,)).fetchone()[0]
+        (printed,) = connection.execute("SELECT CAST(? AS TEXT)", (value,)).fetchone()
+        return str(printed)
     finally:
         connection.close()
 
@@ -414,8 +415,7 @@ _DIGITS = re.compile(r"[+-]?[0-9]+")
 
 
 def _mend_integer(value: object, column: TargetColumn, rules: list[str]) -> Mended:
-    digits = isinstance(value, str) and len(value) < 64 and _DIGITS.fullmatch(value)
-    if digits or (isinstance(value, float) and value.is_integer()):
+    if (isinstance(value, str) and len(value) < 64 and _DIGITS.fullmatch(value)) or (isinstance(value, float) and value.is_integer()):
         value = int(value)
     if not isinstance(value, int):
         raise Unacceptable("integer")

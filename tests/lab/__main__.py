@@ -20,9 +20,10 @@ def main(arguments: list[str]) -> int:
     if arguments[:1] == ["engine"] and arguments[1:] in (["start"], ["stop"], ["status"]):
         return _engine(arguments[1])
     names = list(checks.CHECKS) if arguments == ["test"] else arguments
-    if not names or not set(names) <= set(checks.CHECKS):
+    known = [*checks.CHECKS, *checks.SELECTIONS]
+    if not names or not set(names) <= set(known):
         others = "setup-demo | changelog | guides | site | engine start|stop|status"
-        warn(f"usage: python -m lab test | {others} | {' | '.join(checks.CHECKS)}")
+        warn(f"usage: python -m lab test | {others} | {' | '.join(known)}")
         return 2
     try:
         return checks.run(names)

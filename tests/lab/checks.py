@@ -14,7 +14,7 @@ from typing import Callable, NamedTuple
 
 from . import changelog, engine, images, install, paths, releases, sanity, site, tree
 from .console import LabError, say, warn
-from .processes import call, stop_with_parent
+from .processes import call, exit_code, stop_with_parent
 
 Check = Callable[[], int]
 
@@ -45,6 +45,11 @@ def setup() -> int:
 def lint() -> int:
     """All linters, also when one of them has something to say."""
     collection = tree.copy()
+    failed = _linters(collection)
+    return _site(collection) or failed
+
+
+def _linters(collection: Path) -> int:
     environment = _environment(tree.TREE)
     linters = (
         ("ruff", "check"),
@@ -53,11 +58,17 @@ def lint() -> int:
         ("antsibull-docs", "lint-collection-docs", "--plugin-docs", "."),
         ("antsibull-changelog", "lint"),
     )
-    failed = 0
+    failed = _types()
     for program, *arguments in linters:
         say(program)
         failed = call(BIN / program, *arguments, cwd=collection, env=environment) or failed
-    return _site(collection) or failed
+    return failed
+
+
+def _types() -> int:
+    """In the checkout, whose link in .collections is where mypy looks for what is imported."""
+    say("mypy")
+    return call(BIN / "mypy", cwd=paths.ROOT)
 
 
 def _site(collection: Path) -> int:
@@ -67,6 +78,12 @@ def _site(collection: Path) -> int:
 
 def write_site() -> int:
     return _site(tree.copy())
+
+
+def quick() -> int:
+    """What can be wrong with most changes, in less than two minutes: linters and unit tests, each with a processor of its own."""
+    linters = _begin("lint")
+    return max(_pytest("tests/unit"), linters())
 
 
 def unit() -> int:
@@ -140,6 +157,9 @@ CHECKS: dict[str, Check] = {
     "docker": docker,
 }
 
+# Made of the others, so no part of what runs all of them.
+SELECTIONS: dict[str, Check] = {"quick": quick}
+
 # Each of the two keeps one processor busy.
 BESIDE = {"unit": "sanity"}
 
@@ -161,7 +181,7 @@ def run(names: list[str]) -> int:
         beside = BESIDE.get(name)
         if beside in names:
             begun[beside] = _begin(beside)
-        outcome = _outcome(begun.get(name, CHECKS[name]))
+        outcome = _outcome(begun.get(name, {**CHECKS, **SELECTIONS}[name]))
         results.append(Result(name, outcome, time.monotonic() - started))
         if name == "setup" and outcome != "ok":
             break
@@ -179,7 +199,7 @@ def _begin(name: str) -> Check:
         process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, preexec_fn=stop_with_parent)
 
     def finish() -> int:
-        code = process.wait()
+        code = exit_code(process)
         print(log.read_text(), end="", flush=True)
         return code
 

@@ -26,7 +26,13 @@ def call(*command: str | Path, cwd: Path, env: dict[str, str] | None = None) -> 
     """Run in the foreground and return the exit code. Ctrl-C leaves the child the time to clean up after itself."""
     process = subprocess.Popen(command, cwd=cwd, env=dict(os.environ, **(env or {})), preexec_fn=stop_with_parent)
     try:
-        return process.wait()
+        return exit_code(process)
     except BaseException:
         process.wait()
         raise
+
+
+def exit_code(process: subprocess.Popen[bytes]) -> int:
+    """Wait for it. What a signal has ended has failed, so the code is above zero for it as well, as a shell has it."""
+    code = process.wait()
+    return code if code >= 0 else 128 - code

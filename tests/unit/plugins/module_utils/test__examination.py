@@ -123,3 +123,20 @@ def test_a_write_that_does_no_harm_costs_no_second_look(served, monkeypatch):
     monkeypatch.setattr(Source, "orphans", write_meanwhile)
     assert look(served)[0]["integrity"]["ok"]
     assert len(looks) == 1
+
+
+def test_a_reading_that_a_passing_write_broke_is_tried_again(served, monkeypatch):
+    """A log that came and went leaves no trace: the second question whether anybody has written is answered otherwise than the first."""
+    answers = [True, False]
+    count = Source.count
+
+    def break_down(self, table):
+        if answers:
+            raise refuse("source", "is damaged")
+        return count(self, table)
+
+    monkeypatch.setattr(Source, "count", break_down)
+    monkeypatch.setattr(_examination, "_is_disturbed", lambda _source: answers.pop(0) if answers else False)
+    report, failure = look(served)
+    assert report["tables"]
+    assert failure == ""

@@ -545,6 +545,25 @@ def test_a_new_one_that_cannot_be_made_leaves_nothing(fake, call):
     assert list(fake.containers.values()) == [before]
 
 
+@pytest.mark.parametrize("networks", [[], ["pg"]])
+@pytest.mark.parametrize("moved", [False, True])
+def test_a_new_one_that_is_pruned_at_once(fake, monkeypatch, moved, networks):
+    """As docker container prune does with all that do not run, before it has all its networks or once it has them."""
+    run(fake)
+    if moved:
+        switch(fake, WISH._replace(networks=networks))
+    create = fake.create
+
+    def create_and_lose(name, body):
+        answer = create(name, body)
+        del fake.containers[answer["Id"]]
+        return answer
+
+    monkeypatch.setattr(fake, "create", create_and_lose)
+    said = refusal(switch, fake, OTHER_WISH._replace(networks=networks))
+    assert said.startswith("chat-on-postgresql: somebody removed the new container as soon as it was made, as docker container prune does")
+
+
 def test_a_network_that_is_not_there(fake):
     """Engines before API 1.44 would only notice when the container is started. In check mode it may be yet to come."""
     run(fake)
