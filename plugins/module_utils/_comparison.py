@@ -27,6 +27,7 @@ from ansible_collections.openwebui.postgres.plugins.module_utils._revisions impo
     FILLED_TABLES,
     Tables,
     is_known_table,
+    known_tables,
     made_by_steps,
 )
 from ansible_collections.openwebui.postgres.plugins.module_utils._scan import TablePlan
@@ -121,13 +122,16 @@ def compare(
     excluded: Container[str],
     surplus: Findings,
     lacks: Findings,
+    in_place: Mapping[str, str] | None = None,
 ) -> Comparison:
     """Hold the source against the tables of the target.
 
+    :param in_place: what else has a name in the target that a table could have: its name, and what it is.
     :param surplus: takes the findings about what only the source has, and about types that cannot be filled.
     :param lacks: takes the findings about what the source should have.
     """
     compared = Comparison({}, [], {})
+    in_place = in_place or {}
     shadows = source.shadow_tables()
     virtual = source.virtual_tables()
     for name in source.tables():
@@ -143,12 +147,17 @@ def compare(
                 compared.plans[twin] = plan
         elif name in shadows:
             compared.left_out.append(LeftOut(name, None, CONTENT))
+        elif _is_in_place(source, name, in_place, revision, surplus):
+            continue
         else:
             _leave_out_table(source, name, virtual.get(name), compared.left_out, surplus)
     views = _leave_out_views(source, target_tables, excluded, compared, surplus)
     there = {_twin(name, target_tables) for name in source.tables()} | views
     for name in sorted(set(target_tables) - there - BOOKKEEPING_TABLES):
         _miss_table(source, name, revision, compared.left_out, lacks)
+    known = {fold(name) for name in (*source.tables(), *source.views())}
+    for name in sorted(set(in_place) & set(known_tables(revision) or ()) - known - BOOKKEEPING_TABLES):
+        surplus.add("table", _in_place_of_a_table(name, in_place[name]), table=name)
     return compared
 
 
@@ -172,6 +181,33 @@ def _twin(name: str, named: Mapping[str, T]) -> str | None:
 
 def _rows_in_words(rows: int | None) -> str:
     return "rows (nobody can tell how many)" if rows is None else f"{rows} rows"
+
+
+def _in_place_of_a_table(name: str, kind: str) -> str:
+    return (
+        f"{name} is {kind} in the target, where Open WebUI needs a table to write to; make it a table again, or let Open WebUI create its"
+        " schema in an empty database"
+    )
+
+
+def _is_in_place(source: Source, name: str, in_place: Mapping[str, str], revision: str, findings: Findings) -> bool:
+    """Whether something that is no table stands where the target should have one, and is in the way of something."""
+    alike = [other for other in in_place if other == name] or [other for other in in_place if fold(other) == fold(name)]
+    if not alike:
+        return False
+    known = known_tables(revision)
+    if fold(name) in known if known is not None else is_known_table(fold(name), revision):
+        findings.add("table", _in_place_of_a_table(alike[0], in_place[alike[0]]), table=name)
+        return True
+    rows = count(source, name)
+    if rows != 0:
+        findings.add(
+            "table",
+            f"table {name} holds {_rows_in_words(rows)}, and the target has no such table: {alike[0]} is {in_place[alike[0]]} there;"
+            " if it is not Open WebUI's, leave it out with exclude_tables, or make it a table in the target",
+            table=name,
+        )
+    return rows != 0
 
 
 def _leave_out_table(source: Source, name: str, module: str | None, left_out: list[LeftOut], findings: Findings) -> None:

@@ -65,7 +65,8 @@ def make_plan(source: Source, target: Target, findings: Findings, exclude: Seque
     if revision is None:
         return None
     excluded = excluded_tables(source, exclude, findings)
-    compared = compare(source, target_tables, revision, excluded, findings, findings)
+    in_place = target.relations_in_place_of_tables()
+    compared = compare(source, target_tables, revision, excluded, findings, findings, in_place)
     all_keys = target.foreign_keys()
     filled = [key for key in all_keys if _is_filled(key, compared.plans)]
     lost = {name for name, twin in compared.excluded.items() if twin not in compared.plans}
@@ -79,10 +80,12 @@ def make_plan(source: Source, target: Target, findings: Findings, exclude: Seque
 def _common_revision(source: Source, target: Target, target_tables: dict[str, TargetTable], findings: Findings) -> str | None:
     if "alembic_version" not in target_tables:
         state = "holds no tables" if not target_tables else "has no table alembic_version"
-        findings.add(
-            "bootstrap",
-            f"the schema {target.schema} of the target {state}; let Open WebUI create its schema there first",
-        )
+        remedy = "let Open WebUI create its schema there first"
+        kind = target.relations_in_place_of_tables().get("alembic_version")
+        if kind:
+            state = f"has no table alembic_version, which is {kind} there"
+            remedy = "make it a table again, or let Open WebUI create its schema in an empty database"
+        findings.add("bootstrap", f"the schema {target.schema} of the target {state}; {remedy}")
         return None
     has_column = "version_num" in target_tables["alembic_version"].columns
     stamps = {"the source": source.revisions(), "the target": target.revisions() if has_column else None}

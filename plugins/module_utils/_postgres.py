@@ -137,6 +137,10 @@ class Target:
             for table, owner, owned in self.rows(_TABLES, self.schema)
         }
 
+    def relations_in_place_of_tables(self) -> dict[str, str]:
+        """What else of the schema has a name that a table could have, so that none of that name can be made, and what it is."""
+        return {name: _KINDS[kind] for name, kind in self.rows(_OTHER_RELATIONS, self.schema, list(_KINDS))}
+
     def foreign_keys(self) -> list[ForeignKey]:
         """The foreign keys between tables of the schema."""
         return [
@@ -275,6 +279,22 @@ _TABLES = """
     SELECT c.relname, pg_get_userbyid(c.relowner), pg_has_role(c.relowner, 'USAGE')
       FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
      WHERE n.nspname = %s AND c.relkind IN ('r', 'p')
+     ORDER BY c.relname"""
+
+_KINDS = {
+    "v": "a view",
+    "m": "a materialized view",
+    "f": "a foreign table",
+    "S": "a sequence",
+    "i": "an index",
+    "I": "an index",
+    "c": "a composite type",
+}
+
+_OTHER_RELATIONS = """
+    SELECT c.relname::text, c.relkind::text
+      FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+     WHERE n.nspname = %s AND c.relkind = ANY (%s::text[])
      ORDER BY c.relname"""
 
 # A domain is what is behind it, with its own modifier, default and NOT NULL.

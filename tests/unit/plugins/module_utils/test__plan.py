@@ -43,6 +43,9 @@ class FakeTarget:
     def tables(self) -> dict[str, TargetTable]:
         return self._tables
 
+    def relations_in_place_of_tables(self) -> dict[str, str]:
+        return {}
+
     def foreign_keys(self) -> list[ForeignKey]:
         return self._keys
 
