@@ -100,13 +100,22 @@ def as_target(tables: Tables) -> dict[str, TargetTable]:
 def excluded_tables(source: Source, names: Sequence[str], findings: Findings) -> set[str]:
     """The tables of the source that these names mean: upper and lower case are the same, a virtual table has tables of its own.
 
-    A name that means none is a finding, since a slip of the pen would go unnoticed otherwise.
+    A name that means none is a finding, since a slip of the pen would go unnoticed otherwise. So is one of a table that never moves.
     """
     shadows = source.shadow_tables() if names else {}
     known = {fold(table): table for table in (*source.tables(), *source.views())} if names else {}
     chosen = set()
     for name in names:
-        if fold(name) in known:
+        if not name.strip():
+            findings.add("exclude", "exclude_tables holds an empty name; remove it")
+        elif fold(name) in BOOKKEEPING_TABLES:
+            findings.add(
+                "exclude",
+                f"exclude_tables names {name}, which never moves: it belongs to the migrations of Open WebUI itself, and the"
+                " target has its own; remove it from the list",
+                table=name,
+            )
+        elif fold(name) in known:
             chosen.add(known[fold(name)])
         else:
             findings.add(
