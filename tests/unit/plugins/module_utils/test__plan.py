@@ -279,6 +279,53 @@ def test_a_table_of_another_role(make):
     assert made.message == "table note of the target belongs to webui; connect as its owner"
 
 
+# Names that only their case tells apart
+
+
+TWO_TABLES = (table("MINE", "id"), table("Mine", "id"))
+TWO_COLUMNS = note("id", TargetColumn("TAG", "text", None, True, False), "Tag")
+
+
+def test_two_tables_of_the_target_that_could_be_meant(make):
+    made = make("CREATE TABLE mine (id TEXT)", "INSERT INTO mine VALUES ('x')", tables=TWO_TABLES)
+    assert made.problems == [("table", "mine", None)]
+    assert made.message == (
+        "table mine holds 1 rows, and the target has MINE and Mine, which SQLite does not tell apart, so that none can be chosen; rename or"
+        " drop all but one there, or leave the table out with exclude_tables"
+    )
+
+
+def test_two_tables_of_the_target_that_could_be_meant_by_an_empty_one(make):
+    made = make("CREATE TABLE mine (id TEXT)", tables=TWO_TABLES)
+    assert made.findings.total == 0
+    why = "empty, and the target has more than one table of that name, in upper and lower case"
+    assert [item for item in made.plan.left_out if item.table.lower() == "mine"] == [LeftOut("mine", None, why)]
+    assert f"mine does not move: {why}" in made.plan.warnings
+
+
+def test_of_two_tables_the_one_of_the_very_name_is_meant(make):
+    made = make("CREATE TABLE Mine (id TEXT)", "INSERT INTO Mine VALUES ('x')", tables=TWO_TABLES)
+    assert made.findings.total == 0
+    assert "Mine" in made.plan.names
+    assert "MINE" not in made.plan.names
+
+
+def test_two_columns_of_the_target_that_could_be_meant(make):
+    made = make("CREATE TABLE note (id TEXT, tag TEXT)", "INSERT INTO note VALUES ('n', 'x')", tables=TWO_COLUMNS)
+    assert made.problems == [("column", "note", "tag")]
+    assert made.message == (
+        "note.tag holds data, and the target has TAG and Tag, which SQLite does not tell apart, so that none can be chosen; rename or drop"
+        " all but one there, or leave the table out with exclude_tables"
+    )
+
+
+def test_two_columns_of_the_target_that_could_be_meant_by_an_empty_one(make):
+    made = make("CREATE TABLE note (id TEXT, tag TEXT)", tables=TWO_COLUMNS)
+    assert [item.why for item in made.plan.left_out if item.column] == [
+        "empty, and the target has more than one column of that name, in upper and lower case"
+    ]
+
+
 # How a row is named
 
 
