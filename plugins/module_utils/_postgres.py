@@ -20,13 +20,17 @@ if PSYCOPG_IMPORT_ERROR is None:
 
 
 class ForeignKey(NamedTuple):
-    """A foreign key of the target, columns and parent columns in the same order."""
+    """A foreign key of the target, columns and parent columns in the same order.
+
+    :ivar full: whether a row has to fill all of the columns or none (MATCH FULL).
+    """
 
     name: str
     table: str
     columns: tuple[str, ...]
     parent: str
     parent_columns: tuple[str, ...]
+    full: bool = False
 
 
 class UniqueIndex(NamedTuple):
@@ -144,8 +148,8 @@ class Target:
     def foreign_keys(self) -> list[ForeignKey]:
         """The foreign keys between tables of the schema."""
         return [
-            ForeignKey(name, table, tuple(columns), parent, tuple(parent_columns))
-            for name, table, columns, parent, parent_columns in self.rows(_FOREIGN_KEYS, self.schema)
+            ForeignKey(name, table, tuple(columns), parent, tuple(parent_columns), full)
+            for name, table, columns, parent, parent_columns, full in self.rows(_FOREIGN_KEYS, self.schema)
         ]
 
     def referring_from_outside(self, tables: list[str]) -> list[tuple[str, str]]:
@@ -336,7 +340,8 @@ _PRIMARY_KEYS = """
 
 _FOREIGN_KEYS = """
     SELECT f.conname, c.relname,
-           array_agg(a.attname::text ORDER BY k.position), p.relname, array_agg(b.attname::text ORDER BY k.position)
+           array_agg(a.attname::text ORDER BY k.position), p.relname, array_agg(b.attname::text ORDER BY k.position),
+           f.confmatchtype = 'f'
       FROM pg_constraint AS f
       JOIN pg_class AS c ON c.oid = f.conrelid JOIN pg_namespace AS n ON n.oid = c.relnamespace
       JOIN pg_class AS p ON p.oid = f.confrelid AND p.relnamespace = c.relnamespace
@@ -344,7 +349,7 @@ _FOREIGN_KEYS = """
       JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum = k.number
       JOIN pg_attribute AS b ON b.attrelid = p.oid AND b.attnum = k.parent_number
      WHERE n.nspname = %s AND f.contype = 'f' AND f.conparentid = 0
-     GROUP BY f.oid, f.conname, c.relname, p.relname
+     GROUP BY f.oid, f.conname, f.confmatchtype, c.relname, p.relname
      ORDER BY c.relname, f.conname"""
 
 _OUTSIDE_REFERENCES = """

@@ -455,6 +455,30 @@ def test_rows_that_refer_to_a_table_that_is_left_out(examine, both, source, sche
     assert held(schema_target, 'SELECT (SELECT count(*) FROM chat), (SELECT count(*) FROM "user")') == [(0, 1)]
 
 
+def test_rows_whose_parent_is_one_for_sqlite_only(both, source, schema_target):
+    for statement in (
+        "CREATE TABLE p (id TEXT PRIMARY KEY COLLATE NOCASE, part TEXT)",
+        "CREATE TABLE c (id TEXT PRIMARY KEY, p TEXT REFERENCES p (id), q TEXT, part TEXT)",
+        "INSERT INTO p VALUES ('AB', 'x')",
+        "INSERT INTO c VALUES ('small', 'ab', NULL, NULL), ('fine', 'AB', 'AB', 'x'), ('half', NULL, 'AB', NULL)",
+    ):
+        source.execute(statement)
+    execute(
+        schema_target,
+        "CREATE TABLE p (id text PRIMARY KEY, part text, UNIQUE (id, part))",
+        "CREATE TABLE c (id text PRIMARY KEY, p text REFERENCES p, q text, part text,"
+        " CONSTRAINT whole FOREIGN KEY (q, part) REFERENCES p (id, part) MATCH FULL)",
+    )
+    problems = {problem["column"]: problem for problem in both(source, schema_target)["problems"]}
+    assert {problem["kind"] for problem in problems.values()} == {"foreign_key"}
+    assert set(problems) == {"p", "q, part"}
+    assert problems["p"]["message"].endswith("write both alike, with Open WebUI stopped (small)")
+    assert "the foreign key whole of the target does not take (MATCH FULL)" in problems["q, part"]["message"]
+    assert problems["q, part"]["message"].endswith("(half)")
+    source.execute("UPDATE c SET p = 'AB', q = NULL WHERE id <> 'fine'")
+    assert both(source, schema_target).get("changed")
+
+
 def test_orphans_in_a_table_that_is_left_out_do_not_matter(examine, both, source, schema_target):
     source.insert_row("chat_message", id="m", chat_id="gone", role="user")
     assert not examine(source)["ready"]

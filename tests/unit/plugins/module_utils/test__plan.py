@@ -392,6 +392,83 @@ def test_a_key_of_two_columns_is_satisfied_by_both_together(make):
     assert made.plan.names.index("page") < made.plan.names.index("note")
 
 
+@pytest.mark.parametrize(
+    ("order", "stored", "refers_to"),
+    [("NOCASE", "AB", "ab"), ("NOCASE", "ab", "AB"), ("RTRIM", "AB", "AB ")],
+    ids=["lower", "upper", "space"],
+)
+def test_a_parent_that_only_sqlite_takes_for_the_same(make, order, stored, refers_to):
+    made = make(
+        f"CREATE TABLE a (id TEXT PRIMARY KEY COLLATE {order})",
+        "CREATE TABLE b (id TEXT PRIMARY KEY, parent TEXT REFERENCES a (id))",
+        f"INSERT INTO a VALUES ('{stored}'), ('same')",
+        f"INSERT INTO b VALUES ('1', 'same'), ('2', '{refers_to}')",
+        tables=(table("a", "id"), table("b", "id", "parent")),
+        keys=(refers("b", "a"),),
+    )
+    assert made.problems == [("foreign_key", "b", "parent")]
+    assert made.message.startswith("b.parent: 1 rows refer to rows of a whose id only SQLite takes for equal, ")
+    assert made.message.endswith("write both alike, with Open WebUI stopped (2)")
+    assert "webui_orphan_clean" not in made.message
+
+
+def test_real_orphans_of_such_a_parent_are_told_apart(make):
+    made = make(
+        "CREATE TABLE a (id TEXT PRIMARY KEY COLLATE NOCASE)",
+        "CREATE TABLE b (id TEXT PRIMARY KEY, parent TEXT REFERENCES a (id))",
+        "INSERT INTO a VALUES ('AB')",
+        "INSERT INTO b VALUES ('1', 'ab'), ('2', 'gone'), ('3', 'AB')",
+        tables=(table("a", "id"), table("b", "id", "parent")),
+        keys=(refers("b", "a"),),
+    )
+    assert made.problems == [("orphan", "b", "parent"), ("foreign_key", "b", "parent")]
+    assert made.findings.problems[0].message == "b.parent: 1 rows refer to rows of a that are gone; run webui_orphan_clean"
+
+
+@pytest.mark.parametrize("order", ["NOCASE", "BINARY"])
+def test_citext_takes_them_for_the_same_too(make, order):
+    made = make(
+        f"CREATE TABLE a (id TEXT PRIMARY KEY COLLATE {order})",
+        "CREATE TABLE b (id TEXT PRIMARY KEY, parent TEXT)",
+        "INSERT INTO a VALUES ('AB')",
+        "INSERT INTO b VALUES ('1', 'ab')",
+        tables=(table("a", TargetColumn("id", "citext")), table("b", "id", TargetColumn("parent", "citext"))),
+        keys=(refers("b", "a"),),
+    )
+    assert made.findings.total == 0
+
+
+def test_a_key_that_must_be_filled_whole_or_not_at_all(make):
+    pair = ForeignKey("pair", "note", ("a", "b"), "page", ("x", "y"), True)
+    made = make(
+        "CREATE TABLE page (id TEXT, x TEXT, y TEXT)",
+        "CREATE TABLE note (id TEXT, a TEXT, b TEXT)",
+        "INSERT INTO page VALUES ('1', 'x1', 'y1')",
+        "INSERT INTO note VALUES ('1', 'x1', 'y1'), ('2', NULL, NULL), ('3', 'x1', NULL), ('4', NULL, 'gone')",
+        tables=(table("page", "id", "x", "y"), table("note", "id", "a", "b")),
+        keys=(pair,),
+    )
+    assert made.problems == [("foreign_key", "note", "a, b")]
+    assert made.message == (
+        "note.a, b: 2 rows fill some of these columns and not the others, which the foreign key pair of the target does not take (MATCH"
+        " FULL); fill all of them, or none, with Open WebUI stopped (3, 4)"
+    )
+
+
+def test_a_key_that_the_source_declares_to_another_column_is_not_known_there(make):
+    made = make(
+        "CREATE TABLE a (id TEXT PRIMARY KEY, name TEXT UNIQUE)",
+        "CREATE TABLE b (id TEXT PRIMARY KEY, parent TEXT REFERENCES a (name))",
+        "INSERT INTO a VALUES ('1', 'n')",
+        *(f"INSERT INTO b VALUES ('{number}', 'n')" for number in range(1, 8)),
+        tables=(table("a", "id", "name"), table("b", "id", "parent")),
+        keys=(refers("b", "a"),),
+    )
+    assert made.problems == [("orphan", "b", "parent")]
+    assert made.message.startswith("b.parent: 7 rows refer to rows of a that are gone; only the target has this foreign key, ")
+    assert made.message.endswith(" with Open WebUI stopped (1, 2, 3, 4, 5, ...)")
+
+
 def test_parents_come_before_their_children(make):
     names = ("a", "b", "c", "d")
     made = make(
