@@ -176,6 +176,18 @@ class Target:
         """Which of these tables have policies of row-level security that bind the connected role, and whether as its owner."""
         return self.rows(_SECURED, self.schema, tables)
 
+    def emptying_triggers(self, tables: list[str]) -> list[tuple[str, str, str]]:
+        """The triggers that fire when these tables are emptied: table, name and function."""
+        return self.rows(_EMPTYING_TRIGGERS, self.schema, tables)
+
+    def unlogged(self) -> list[tuple[str, str, str]]:
+        """The tables, and sequences that number their rows, that PostgreSQL empties after a crash.
+
+        :returns: the table, what is unlogged (itself, a partition of it, or a sequence), as SQL, and which of C(TABLE) and
+            C(SEQUENCE) that is.
+        """
+        return self.rows(_UNLOGGED, self.schema, self.schema)
+
     def drawn_sequences(self) -> list[tuple[str, str, int]]:
         """The sequences that belong to the role in this schema, or that defaults of its tables draw on: schema, name, cache."""
         return self.rows(_DRAWN_SEQUENCES, self.schema, self.schema)
@@ -411,6 +423,30 @@ _SECURED = """
       FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
      WHERE n.nspname = %s AND c.relname = ANY (%s) AND c.relkind IN ('r', 'p') AND row_security_active(c.oid)
      ORDER BY c.relname"""
+
+# 32 is TRIGGER_TYPE_TRUNCATE.
+_EMPTYING_TRIGGERS = """
+    SELECT c.relname::text, t.tgname::text, p.proname::text
+      FROM pg_trigger AS t JOIN pg_class AS c ON c.oid = t.tgrelid JOIN pg_namespace AS n ON n.oid = c.relnamespace
+      JOIN pg_proc AS p ON p.oid = t.tgfoid
+     WHERE n.nspname = %s AND c.relname = ANY (%s) AND t.tgtype & 32 <> 0 AND t.tgenabled IN ('O', 'A')
+     ORDER BY 1, 2"""
+
+# SET LOGGED of a table takes the sequences of its columns along.
+_UNLOGGED = """
+    SELECT coalesce(rc.relname, c.relname)::text, format('%%I.%%I', cn.nspname, c.relname), 'TABLE'
+      FROM pg_class AS c JOIN pg_namespace AS cn ON cn.oid = c.relnamespace
+      LEFT JOIN pg_class AS rc ON c.relispartition AND rc.oid = pg_partition_root(c.oid)
+      JOIN pg_namespace AS n ON n.oid = coalesce(rc.relnamespace, c.relnamespace)
+     WHERE c.relkind = 'r' AND c.relpersistence = 'u' AND n.nspname = %s
+    UNION
+    SELECT c.relname::text, format('%%I.%%I', sn.nspname, s.relname), 'SEQUENCE'
+      FROM pg_depend AS d JOIN pg_attrdef AS a ON d.classid = 'pg_attrdef'::regclass AND d.objid = a.oid
+      JOIN pg_class AS c ON c.oid = a.adrelid JOIN pg_namespace AS n ON n.oid = c.relnamespace
+      JOIN pg_class AS s ON d.refclassid = 'pg_class'::regclass AND s.oid = d.refobjid AND s.relkind = 'S'
+      JOIN pg_namespace AS sn ON sn.oid = s.relnamespace
+     WHERE s.relpersistence = 'u' AND c.relpersistence <> 'u' AND n.nspname = %s
+     ORDER BY 1, 3 DESC, 2"""
 
 _DRAWN_SEQUENCES = """
     SELECT DISTINCT n.nspname::text, s.relname::text, q.seqcache

@@ -203,6 +203,24 @@ def test_a_trigger_for_the_statement_blames_no_row(migrate, source, schema_targe
     assert told(migrate(source, schema_target, check=True)) == [("server", "chat", "")]
 
 
+@pytest.mark.parametrize("moment", ["BEFORE", "AFTER"])
+def test_a_trigger_that_keeps_a_table_from_being_emptied_is_named(migrate, source, schema_target, moment):
+    alter(
+        schema_target,
+        "CREATE FUNCTION fine() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN RETURN NULL; END$$;"
+        "CREATE FUNCTION never() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN RAISE 'no'; END$$;"
+        "CREATE TRIGGER fine BEFORE TRUNCATE ON chat FOR EACH STATEMENT EXECUTE FUNCTION fine();"
+        f"CREATE TRIGGER keep {moment} TRUNCATE ON tag FOR EACH STATEMENT EXECUTE FUNCTION never()",
+    )
+    for check in (True, False):
+        (problem,) = migrate(source, schema_target, check=check)["problems"]
+        assert (problem["kind"], problem["table"]) == ("server", "tag")
+        assert problem["message"] == (
+            "a trigger or function of the target refuses it (function public.never) while emptying tag (SQLSTATE P0001); drop or disable"
+            " for the migration: trigger keep on tag"
+        )
+
+
 def test_a_trigger_that_changes_rows_is_caught_by_the_rehearsals_proof(migrate, source, schema_target):
     alter(
         schema_target,
