@@ -154,8 +154,9 @@ class _Reference:
         alike, equal = [], []
         for ours, theirs in zip(key.columns, key.parent_columns):
             column = parent.columns.get(theirs) if parent else None
-            # In a foreign key SQLite compares as the parent's column does, by its own order; PostgreSQL takes citext alone for that.
-            order = " COLLATE NOCASE" if column is not None and column.type == "citext" else ""
+            # SQLite compares as the column of the parent declares it; PostgreSQL has few types and collations for that.
+            tolerant = key.tolerant or (column is not None and column.type == "citext")
+            order = " COLLATE NOCASE" if tolerant else ""
             alike.append(f"parent.{quote(theirs)}{order} = child.{quote(ours)}")
             equal.append(f"parent.{quote(theirs)}{order or ' COLLATE BINARY'} = child.{quote(ours)}")
         self._alike = self._gone(alike) if comparable else "1"

@@ -23,6 +23,7 @@ class ForeignKey(NamedTuple):
     """A foreign key of the target, columns and parent columns in the same order.
 
     :ivar full: whether a row has to fill all of the columns or none (MATCH FULL).
+    :ivar tolerant: whether it takes texts for equal that differ, by a collation that is not deterministic.
     """
 
     name: str
@@ -31,6 +32,7 @@ class ForeignKey(NamedTuple):
     parent: str
     parent_columns: tuple[str, ...]
     full: bool = False
+    tolerant: bool = False
 
 
 class UniqueIndex(NamedTuple):
@@ -148,8 +150,8 @@ class Target:
     def foreign_keys(self) -> list[ForeignKey]:
         """The foreign keys between tables of the schema."""
         return [
-            ForeignKey(name, table, tuple(columns), parent, tuple(parent_columns), full)
-            for name, table, columns, parent, parent_columns, full in self.rows(_FOREIGN_KEYS, self.schema)
+            ForeignKey(name, table, tuple(columns), parent, tuple(parent_columns), full, tolerant)
+            for name, table, columns, parent, parent_columns, full, tolerant in self.rows(_FOREIGN_KEYS, self.schema)
         ]
 
     def referring_from_outside(self, tables: list[str]) -> list[tuple[str, str]]:
@@ -353,13 +355,14 @@ _PRIMARY_KEYS = """
 _FOREIGN_KEYS = """
     SELECT f.conname, c.relname,
            array_agg(a.attname::text ORDER BY k.position), p.relname, array_agg(b.attname::text ORDER BY k.position),
-           f.confmatchtype = 'f'
+           f.confmatchtype = 'f', bool_or(NOT coalesce(l.collisdeterministic, true))
       FROM pg_constraint AS f
       JOIN pg_class AS c ON c.oid = f.conrelid JOIN pg_namespace AS n ON n.oid = c.relnamespace
       JOIN pg_class AS p ON p.oid = f.confrelid AND p.relnamespace = c.relnamespace
       CROSS JOIN unnest(f.conkey, f.confkey) WITH ORDINALITY AS k (number, parent_number, position)
       JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum = k.number
       JOIN pg_attribute AS b ON b.attrelid = p.oid AND b.attnum = k.parent_number
+      LEFT JOIN pg_collation AS l ON l.oid = b.attcollation
      WHERE n.nspname = %s AND f.contype = 'f' AND f.conparentid = 0
      GROUP BY f.oid, f.conname, f.confmatchtype, c.relname, p.relname
      ORDER BY c.relname, f.conname"""

@@ -426,14 +426,15 @@ def test_real_orphans_of_such_a_parent_are_told_apart(make):
 
 
 @pytest.mark.parametrize("order", ["NOCASE", "BINARY"])
-def test_citext_takes_them_for_the_same_too(make, order):
+@pytest.mark.parametrize(("kind", "tolerant"), [("citext", False), ("text", True)])
+def test_a_target_that_takes_them_for_the_same_too(make, order, kind, tolerant):
     made = make(
         f"CREATE TABLE a (id TEXT PRIMARY KEY COLLATE {order})",
         "CREATE TABLE b (id TEXT PRIMARY KEY, parent TEXT)",
         "INSERT INTO a VALUES ('AB')",
         "INSERT INTO b VALUES ('1', 'ab')",
-        tables=(table("a", TargetColumn("id", "citext")), table("b", "id", TargetColumn("parent", "citext"))),
-        keys=(refers("b", "a"),),
+        tables=(table("a", TargetColumn("id", kind)), table("b", "id", TargetColumn("parent", kind))),
+        keys=(refers("b", "a")._replace(tolerant=tolerant),),
     )
     assert made.findings.total == 0
 
