@@ -479,6 +479,25 @@ def test_rows_whose_parent_is_one_for_sqlite_only(both, source, schema_target):
     assert both(source, schema_target).get("changed")
 
 
+def test_rows_whose_parent_is_one_for_both_sides_by_their_order(both, source, schema_target_pg15):
+    """PostgreSQL 18 from PyPI is built without ICU, without which it has no such order."""
+    for statement in (
+        "CREATE TABLE p (id TEXT PRIMARY KEY COLLATE NOCASE)",
+        "CREATE TABLE c (id TEXT PRIMARY KEY, p TEXT REFERENCES p (id))",
+        "INSERT INTO p VALUES ('AB')",
+        "INSERT INTO c VALUES ('small', 'ab')",
+    ):
+        source.execute(statement)
+    execute(
+        schema_target_pg15,
+        "CREATE COLLATION any_case (provider = icu, locale = 'und-u-ks-level2', deterministic = false)",
+        "CREATE TABLE p (id text COLLATE any_case PRIMARY KEY)",
+        "CREATE TABLE c (id text PRIMARY KEY, p text COLLATE any_case REFERENCES p)",
+    )
+    result = both(source, schema_target_pg15)
+    assert result.get("changed"), result
+
+
 def test_orphans_in_a_table_that_is_left_out_do_not_matter(examine, both, source, schema_target):
     source.insert_row("chat_message", id="m", chat_id="gone", role="user")
     assert not examine(source)["ready"]
