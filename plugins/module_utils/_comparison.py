@@ -27,6 +27,7 @@ from ansible_collections.openwebui.postgres.plugins.module_utils._revisions impo
     FILLED_TABLES,
     Tables,
     is_known_table,
+    known_tables,
     made_by_steps,
 )
 from ansible_collections.openwebui.postgres.plugins.module_utils._scan import TablePlan
@@ -38,6 +39,8 @@ LEFT_OVER = "left over from an upgrade"
 KEPT = "kept by the migrations of Open WebUI itself"
 EMPTY_TABLE = "empty, and the target has no such table"
 EMPTY_COLUMN = "empty, and the target has no such column"
+AMBIGUOUS_TABLE = "empty, and the target has more than one table of that name, in upper and lower case"
+AMBIGUOUS_COLUMN = "empty, and the target has more than one column of that name, in upper and lower case"
 EXCLUDED = "left out by exclude_tables"
 COMPUTED = "computed from other columns"
 CONTENT = "content of a virtual table"
@@ -45,7 +48,7 @@ ONLY_TARGET = "only the target has it; it stays as it is"
 MISSING_TABLE = "only the target has it, though the revision of the source should; it stays empty"
 MISSING_COLUMN = "only the target has it; it gets its default"
 
-_OF_NO_USE = frozenset({LEFT_OVER, EMPTY_TABLE, EMPTY_COLUMN})
+_OF_NO_USE = frozenset({LEFT_OVER, EMPTY_TABLE, EMPTY_COLUMN, AMBIGUOUS_TABLE, AMBIGUOUS_COLUMN})
 
 T = TypeVar("T")
 
@@ -99,13 +102,22 @@ def as_target(tables: Tables) -> dict[str, TargetTable]:
 def excluded_tables(source: Source, names: Sequence[str], findings: Findings) -> set[str]:
     """The tables of the source that these names mean: upper and lower case are the same, a virtual table has tables of its own.
 
-    A name that means none is a finding, since a slip of the pen would go unnoticed otherwise.
+    A name that means none is a finding, since a slip of the pen would go unnoticed otherwise. So is one of a table that never moves.
     """
     shadows = source.shadow_tables() if names else {}
     known = {fold(table): table for table in (*source.tables(), *source.views())} if names else {}
     chosen = set()
     for name in names:
-        if fold(name) in known:
+        if not name.strip():
+            findings.add("exclude", "exclude_tables holds an empty name; remove it")
+        elif fold(name) in BOOKKEEPING_TABLES:
+            findings.add(
+                "exclude",
+                f"exclude_tables names {name}, which never moves: it belongs to the migrations of Open WebUI itself, and the"
+                " target has its own; remove it from the list",
+                table=name,
+            )
+        elif fold(name) in known:
             chosen.add(known[fold(name)])
         else:
             findings.add(
@@ -121,13 +133,16 @@ def compare(
     excluded: Container[str],
     surplus: Findings,
     lacks: Findings,
+    in_place: Mapping[str, str] | None = None,
 ) -> Comparison:
     """Hold the source against the tables of the target.
 
+    :param in_place: what else has a name in the target that a table could have: its name, and what it is.
     :param surplus: takes the findings about what only the source has, and about types that cannot be filled.
     :param lacks: takes the findings about what the source should have.
     """
     compared = Comparison({}, [], {})
+    in_place = in_place or {}
     shadows = source.shadow_tables()
     virtual = source.virtual_tables()
     for name in source.tables():
@@ -143,12 +158,17 @@ def compare(
                 compared.plans[twin] = plan
         elif name in shadows:
             compared.left_out.append(LeftOut(name, None, CONTENT))
+        elif _is_in_place(source, name, in_place, revision, surplus):
+            continue
         else:
-            _leave_out_table(source, name, virtual.get(name), compared.left_out, surplus)
+            _leave_out_table(source, name, virtual.get(name), _alike(name, target_tables), compared.left_out, surplus)
     views = _leave_out_views(source, target_tables, excluded, compared, surplus)
-    there = {_twin(name, target_tables) for name in source.tables()} | views
+    there = {alike for name in source.tables() for alike in _counterparts(name, target_tables)} | views
     for name in sorted(set(target_tables) - there - BOOKKEEPING_TABLES):
         _miss_table(source, name, revision, compared.left_out, lacks)
+    known = {fold(name) for name in (*source.tables(), *source.views())}
+    for name in sorted(set(in_place) & set(known_tables(revision) or ()) - known - BOOKKEEPING_TABLES):
+        surplus.add("table", _in_place_of_a_table(name, in_place[name]), table=name)
     return compared
 
 
@@ -166,20 +186,72 @@ def _twin(name: str, named: Mapping[str, T]) -> str | None:
     """The name on the other side. SQLite tells no upper from lower case, PostgreSQL does."""
     if name in named:
         return name
-    alike = [other for other in named if fold(other) == fold(name)]
+    alike = _alike(name, named)
     return alike[0] if len(alike) == 1 else None
+
+
+def _alike(name: str, named: Iterable[str]) -> list[str]:
+    """All names of the other side that SQLite does not tell from this one."""
+    return [other for other in named if fold(other) == fold(name)]
+
+
+def _counterparts(name: str, named: Mapping[str, T]) -> list[str]:
+    """The name on the other side, or all that could be meant where it cannot be told."""
+    return [name] if name in named else _alike(name, named)
+
+
+def _in_doubt(alike: Sequence[str]) -> str:
+    names = f"{', '.join(alike[:-1])} and {alike[-1]}"
+    return f"the target has {names}, which SQLite does not tell apart, so that none can be chosen"
 
 
 def _rows_in_words(rows: int | None) -> str:
     return "rows (nobody can tell how many)" if rows is None else f"{rows} rows"
 
 
-def _leave_out_table(source: Source, name: str, module: str | None, left_out: list[LeftOut], findings: Findings) -> None:
+def _in_place_of_a_table(name: str, kind: str) -> str:
+    return (
+        f"{name} is {kind} in the target, where Open WebUI needs a table to write to; make it a table again, or let Open WebUI create its"
+        " schema in an empty database"
+    )
+
+
+def _is_in_place(source: Source, name: str, in_place: Mapping[str, str], revision: str, findings: Findings) -> bool:
+    """Whether something that is no table stands where the target should have one, and is in the way of something."""
+    alike = _counterparts(name, in_place)
+    if not alike:
+        return False
+    known = known_tables(revision)
+    if fold(name) in known if known is not None else is_known_table(fold(name), revision):
+        findings.add("table", _in_place_of_a_table(alike[0], in_place[alike[0]]), table=name)
+        return True
+    rows = count(source, name)
+    if rows != 0:
+        findings.add(
+            "table",
+            f"table {name} holds {_rows_in_words(rows)}, and the target has no such table: {alike[0]} is {in_place[alike[0]]} there;"
+            " if it is not Open WebUI's, leave it out with exclude_tables, or make it a table in the target",
+            table=name,
+        )
+    return rows != 0
+
+
+def _leave_out_table(
+    source: Source, name: str, module: str | None, alike: Sequence[str], left_out: list[LeftOut], findings: Findings
+) -> None:
     rows = count(source, name)
     if rows == 0:
-        left_out.append(LeftOut(name, None, EMPTY_TABLE))
+        left_out.append(LeftOut(name, None, AMBIGUOUS_TABLE if alike else EMPTY_TABLE))
         return
     kind = f", a virtual table of the module {module}," if module else ""
+    if alike:
+        findings.add(
+            "table",
+            f"table {name}{kind} holds {_rows_in_words(rows)}, and {_in_doubt(alike)}; rename or drop all but one there, or leave the"
+            " table out with exclude_tables",
+            table=name,
+        )
+        return
     findings.add(
         "table",
         f"table {name}{kind} holds {_rows_in_words(rows)}, and the target has no such table;"
@@ -219,7 +291,7 @@ def _plan_table(
     for column in ours:
         if twins[column.name] is None:
             _leave_out_column(source, table, column, left_out, surplus)
-    there = set(twins.values())
+    there = {alike for column in ours for alike in _counterparts(column.name, table.columns)}
     for theirs in table.columns.values():
         if theirs.name not in there:
             _demand_default(table.name, theirs, rows, revision, left_out, lacks)
@@ -241,20 +313,24 @@ def _plan_table(
 
 
 def _leave_out_column(source: Source, table: TargetTable, column: Column, left_out: list[LeftOut], findings: Findings) -> None:
-    computed = _twin(column.name, dict.fromkeys(table.computed)) is not None
+    alike = _alike(column.name, table.columns)
+    computed = not alike and _twin(column.name, dict.fromkeys(table.computed)) is not None
     if (table.name, column.name) in LEFTOVER_COLUMNS:
         left_out.append(LeftOut(table.name, column.name, LEFT_OVER))
     elif column.generated:
         left_out.append(LeftOut(table.name, column.name, COMPUTED))
     elif not source.holds_data(table.name, column.name):
-        left_out.append(LeftOut(table.name, column.name, EMPTY_COLUMN))
+        left_out.append(LeftOut(table.name, column.name, AMBIGUOUS_COLUMN if alike else EMPTY_COLUMN))
     else:
-        why = (
-            "PostgreSQL computes that column by itself; make it an ordinary column in the target"
-            if computed
-            else "the target has no such column; an upgrade of the source did not finish, or something else has added it:"
-            " empty or drop it, or leave the table out with exclude_tables"
-        )
+        if computed:
+            why = "PostgreSQL computes that column by itself; make it an ordinary column in the target"
+        elif alike:
+            why = f"{_in_doubt(alike)}; rename or drop all but one there, or leave the table out with exclude_tables"
+        else:
+            why = (
+                "the target has no such column; an upgrade of the source did not finish, or something else has added it:"
+                " empty or drop it, or leave the table out with exclude_tables"
+            )
         findings.add("column", f"{table.name}.{column.name} holds data, and {why}", table=table.name, column=column.name)
 
 
@@ -345,7 +421,7 @@ def find_unknown_tables(source: Source, excluded: Container[str], left_out: list
         if name in excluded:
             left_out.append(LeftOut(name, None, EXCLUDED, count(source, name)))
         elif not (is_leftover(name) or is_known_table(fold(name)) or name in shadows):
-            _leave_out_table(source, name, virtual.get(name), left_out, findings)
+            _leave_out_table(source, name, virtual.get(name), (), left_out, findings)
 
 
 def _readable(source: Source) -> list[str]:

@@ -11,6 +11,7 @@ Note that this module_utils is private to the collection. Its API can change at 
 from __future__ import annotations
 
 import hashlib
+import re
 import time
 from contextlib import contextmanager
 from typing import Callable, Iterator
@@ -18,13 +19,14 @@ from typing import Callable, Iterator
 from ansible_collections.openwebui.postgres.plugins.module_utils._connection import PSYCOPG_IMPORT_ERROR, only_row
 from ansible_collections.openwebui.postgres.plugins.module_utils._plan import Plan
 from ansible_collections.openwebui.postgres.plugins.module_utils._postgres import DrawnSequence, Target
-from ansible_collections.openwebui.postgres.plugins.module_utils._problems import Findings, refuse
+from ansible_collections.openwebui.postgres.plugins.module_utils._problems import Findings, Refused, refuse
 from ansible_collections.openwebui.postgres.plugins.module_utils._progress import Progress
 from ansible_collections.openwebui.postgres.plugins.module_utils._scan import RowReader, TablePlan
-from ansible_collections.openwebui.postgres.plugins.module_utils._server_words import guard
+from ansible_collections.openwebui.postgres.plugins.module_utils._server_words import guard, in_words, is_row_fault
 from ansible_collections.openwebui.postgres.plugins.module_utils._values import comparable
 
 if PSYCOPG_IMPORT_ERROR is None:
+    import psycopg
     from psycopg import sql
 
 # How much is handed to libpq at once. One row can be more: it is never cut.
@@ -128,8 +130,27 @@ class Loader:
         """Make the tables ready to take the rows of a source. TRUNCATE leaves nothing to be cleaned up, also undone."""
         if self.target.can_compress_with_lz4():
             self.target.connection.execute("SET LOCAL default_toast_compression = 'lz4'")
-        names = sql.SQL(", ").join(self.target.name(name) for name in (*plan.names, *self.target.present(plan.dependents)))
-        self.target.connection.execute(sql.SQL("TRUNCATE {}").format(names))
+        names = [*plan.names, *self.target.present(plan.dependents)]
+        statement = sql.SQL("TRUNCATE {}").format(sql.SQL(", ").join(self.target.name(name) for name in names))
+        try:
+            with self.target.connection.transaction():
+                self.target.connection.execute(statement)
+        except psycopg.Error as error:
+            if not is_row_fault(error):
+                raise
+            raise self._not_emptied(names, error) from None
+
+    def _not_emptied(self, names: list[str], error: psycopg.Error) -> Refused:
+        """The server names a function at best. By that, find the trigger and the table that it is on."""
+        triggers = self.target.emptying_triggers(names)
+        context = error.diag.context or ""
+        guilty = [trigger for trigger in triggers if re.search(rf"\b{re.escape(trigger[2])}\b", context)] or triggers
+        tables = sorted({table for table, _name, _function in guilty})
+        problem = in_words(error, f"emptying {', '.join(tables) or 'the tables'}")
+        advice = ", ".join(f"{name} on {table}" for table, name, _function in guilty)
+        if guilty:
+            problem = problem._replace(message=f"{problem.message}; drop or disable for the migration: trigger {advice}", table=tables[0])
+        return Refused([problem])
 
     def _load(self, reader: RowReader) -> None:
         with self._clock.phase(reader.table.name):

@@ -34,6 +34,7 @@ from ansible_collections.openwebui.postgres.plugins.module_utils._problems impor
 from ansible_collections.openwebui.postgres.plugins.module_utils._progress import Progress
 from ansible_collections.openwebui.postgres.plugins.module_utils._quarantine import Quarantine
 from ansible_collections.openwebui.postgres.plugins.module_utils._rehearsal import NoStage, Stage
+from ansible_collections.openwebui.postgres.plugins.module_utils._revisions import is_known_table
 from ansible_collections.openwebui.postgres.plugins.module_utils._scan import Repairs, RowReader, TablePlan, scan
 from ansible_collections.openwebui.postgres.plugins.module_utils._second_look import SecondLook
 from ansible_collections.openwebui.postgres.plugins.module_utils._server_words import guard, in_words, is_row_fault
@@ -188,10 +189,21 @@ class _Preparation:
             )
         self.lock(plan)
         self._demand_free_target(plan)
+        self._warn_of_unlogged(plan)
         return plan
 
     def lock(self, plan: Plan) -> None:
         """Keep others from the tables from now on, where that is wanted."""
+
+    def _warn_of_unlogged(self, plan: Plan) -> None:
+        """PostgreSQL empties such tables when it starts after a crash, and no standby or physical backup has their rows."""
+        for table, name, kind in self.target.unlogged():
+            if table in plan.names or table == "alembic_version" or is_known_table(table, plan.revision):
+                what = name if kind == "TABLE" else f"{name}, which {table} draws from,"
+                self.warnings.append(
+                    f"{kind.lower()} {what} is UNLOGGED in the target, so PostgreSQL forgets what it holds after a crash;"
+                    f" ALTER {kind} {name} SET LOGGED"
+                )
 
     def _demand_all_rows(self, source: Source) -> None:
         """Policies that bind the role would hide rows from it, or keep it from writing them."""

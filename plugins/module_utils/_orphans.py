@@ -184,7 +184,7 @@ class Orphans:
         folded = {fold(name) for name in (*known, *self.source.views())}
         missing = [name for name in wanted or () if name not in known] + [name for name in exclude if fold(name) not in folded]
         if missing:
-            raise refuse("table", f"{self.source.path}: has no table {', '.join(missing)}")
+            raise refuse("table", f"{self.source.path}: has no table {', '.join(name.strip() or '(an empty name)' for name in missing)}")
         left_out = {fold(name) for name in exclude}
         return [name for name in known if fold(name) not in left_out and (wanted is None or name in wanted)]
 

@@ -20,9 +20,10 @@ from ansible_collections.openwebui.postgres.plugins.module_utils._comparison imp
 )
 from ansible_collections.openwebui.postgres.plugins.module_utils._openwebui import describe_revision
 from ansible_collections.openwebui.postgres.plugins.module_utils._postgres import ForeignKey, Target, TargetTable
-from ansible_collections.openwebui.postgres.plugins.module_utils._problems import Findings, Refused
+from ansible_collections.openwebui.postgres.plugins.module_utils._problems import KEYS_SHOWN, Findings, Refused, key_text
 from ansible_collections.openwebui.postgres.plugins.module_utils._revisions import is_known_table, stamp_problem, stamp_remedy
 from ansible_collections.openwebui.postgres.plugins.module_utils._scan import TablePlan
+from ansible_collections.openwebui.postgres.plugins.module_utils._sqlite import ForeignKey as SourceForeignKey
 from ansible_collections.openwebui.postgres.plugins.module_utils._sqlite import Source, fold, quote
 
 
@@ -65,13 +66,14 @@ def make_plan(source: Source, target: Target, findings: Findings, exclude: Seque
     if revision is None:
         return None
     excluded = excluded_tables(source, exclude, findings)
-    compared = compare(source, target_tables, revision, excluded, findings, findings)
+    in_place = target.relations_in_place_of_tables()
+    compared = compare(source, target_tables, revision, excluded, findings, findings, in_place)
     all_keys = target.foreign_keys()
     filled = [key for key in all_keys if _is_filled(key, compared.plans)]
     lost = {name for name, twin in compared.excluded.items() if twin not in compared.plans}
     refuse_broken_references(source, filled, lost, findings)
     foreign_keys = [key for key in filled if fold(key.parent) not in {fold(name) for name in lost}]
-    find_orphans(source, foreign_keys, findings)
+    find_orphans(source, foreign_keys, compared, target_tables, findings)
     tables = [compared.plans[name] for name in _parents_first(compared.plans, foreign_keys, findings)]
     return Plan(tables, compared.left_out, revision, _dependents(compared, revision, all_keys))
 
@@ -79,10 +81,12 @@ def make_plan(source: Source, target: Target, findings: Findings, exclude: Seque
 def _common_revision(source: Source, target: Target, target_tables: dict[str, TargetTable], findings: Findings) -> str | None:
     if "alembic_version" not in target_tables:
         state = "holds no tables" if not target_tables else "has no table alembic_version"
-        findings.add(
-            "bootstrap",
-            f"the schema {target.schema} of the target {state}; let Open WebUI create its schema there first",
-        )
+        remedy = "let Open WebUI create its schema there first"
+        kind = target.relations_in_place_of_tables().get("alembic_version")
+        if kind:
+            state = f"has no table alembic_version, which is {kind} there"
+            remedy = "make it a table again, or let Open WebUI create its schema in an empty database"
+        findings.add("bootstrap", f"the schema {target.schema} of the target {state}; {remedy}")
         return None
     has_column = "version_num" in target_tables["alembic_version"].columns
     stamps = {"the source": source.revisions(), "the target": target.revisions() if has_column else None}
@@ -120,31 +124,109 @@ def _dependents(compared: Comparison, revision: str, foreign_keys: list[ForeignK
         concerned |= more
 
 
-def find_orphans(source: Source, foreign_keys: list[ForeignKey], findings: Findings) -> None:
+def find_orphans(
+    source: Source, foreign_keys: list[ForeignKey], compared: Comparison, target_tables: dict[str, TargetTable], findings: Findings
+) -> None:
     """Rows of the source that would violate a foreign key of the target, which the source may not even declare."""
     known = {fold(name) for name in source.tables()}
     for key in foreign_keys:
-        filled = " AND ".join(f"child.{quote(column)} IS NOT NULL" for column in key.columns)
-        equal = " AND ".join(f"parent.{quote(theirs)} = child.{quote(ours)}" for ours, theirs in zip(key.columns, key.parent_columns))
+        parent = target_tables.get(key.parent)
         comparable = fold(key.parent) in known and {fold(column.name) for column in source.readable_columns(key.parent)}.issuperset(
             map(fold, key.parent_columns)
         )
-        gone = f"NOT EXISTS (SELECT 1 FROM {quote(key.parent)} AS parent WHERE {equal})" if comparable else "1"
-        rows = source.value(f"SELECT count(*) FROM {quote(key.table)} AS child WHERE {filled} AND {gone}")
+        _Reference(source, key, compared.plans[key.table].key, parent, comparable).find(findings)
+
+
+class _Reference:
+    """A foreign key of the target, held against the rows of the source.
+
+    :param row_key: the columns by which rows of the child are named.
+    :param comparable: whether the source has what the key refers to.
+    """
+
+    def __init__(
+        self, source: Source, key: ForeignKey, row_key: Sequence[str], parent: TargetTable | None, comparable: bool
+    ) -> None:
+        self.source = source
+        self.key = key
+        self.row_key = row_key
+        self.columns = ", ".join(key.columns)
+        self.filled = " AND ".join(f"child.{quote(column)} IS NOT NULL" for column in key.columns)
+        alike, equal = [], []
+        for ours, theirs in zip(key.columns, key.parent_columns):
+            column = parent.columns.get(theirs) if parent else None
+            # SQLite compares as the column of the parent declares it; PostgreSQL has few types and collations for that.
+            tolerant = key.tolerant or (column is not None and column.type == "citext")
+            order = " COLLATE NOCASE" if tolerant else ""
+            alike.append(f"parent.{quote(theirs)}{order} = child.{quote(ours)}")
+            equal.append(f"parent.{quote(theirs)}{order or ' COLLATE BINARY'} = child.{quote(ours)}")
+        self._alike = self._gone(alike) if comparable else "1"
+        # What is equal is alike as well; that is said for the sake of an index.
+        self._equal = self._gone(alike + equal) if comparable else "1"
+
+    def _gone(self, conditions: list[str]) -> str:
+        return f"NOT EXISTS (SELECT 1 FROM main.{quote(self.key.parent)} AS parent WHERE {' AND '.join(conditions)})"
+
+    def find(self, findings: Findings) -> None:
+        """Note what is wrong with it."""
+        if self._count(f"{self.filled} AND {self._equal}"):
+            self._find_orphans(findings)
+            self._find_look_alikes(findings)
+        if self.key.full:
+            self._find_half_filled(findings)
+
+    def _find_orphans(self, findings: Findings) -> None:
+        condition = f"{self.filled} AND {self._alike}"
+        rows = self._count(condition)
+        if not rows:
+            return
+        remedy = (
+            "run webui_orphan_clean"
+            if _is_declared(self.source, self.key)
+            else "only the target has this foreign key, so webui_orphan_clean does not know it: remove them, or empty the column, with"
+            f" Open WebUI stopped{self._names(condition)}"
+        )
+        self._add(findings, "orphan", f"{rows} rows refer to rows of {self.key.parent} that are gone; {remedy}")
+
+    def _find_look_alikes(self, findings: Findings) -> None:
+        condition = f"{self.filled} AND {self._equal} AND NOT ({self._alike})"
+        rows = self._count(condition)
         if rows:
-            columns = ", ".join(key.columns)
-            remedy = (
-                "run webui_orphan_clean"
-                if _is_declared(source, key)
-                else "only the target has this foreign key, so webui_orphan_clean does not know it: remove them, or empty the column, with"
-                " Open WebUI stopped"
+            self._add(
+                findings,
+                "foreign_key",
+                f"{rows} rows refer to rows of {self.key.parent} whose {', '.join(self.key.parent_columns)} only SQLite takes for equal,"
+                " since the source declares it so (COLLATE): PostgreSQL tells upper from lower case, and minds spaces at the end; write"
+                f" both alike, with Open WebUI stopped{self._names(condition)}",
             )
-            findings.add(
-                "orphan",
-                f"{key.table}.{columns}: {rows} rows refer to rows of {key.parent} that are gone; {remedy}",
-                table=key.table,
-                column=columns,
+
+    def _find_half_filled(self, findings: Findings) -> None:
+        some = " OR ".join(f"child.{quote(column)} IS NOT NULL" for column in self.key.columns)
+        condition = f"({some}) AND NOT ({self.filled})"
+        rows = self._count(condition)
+        if rows:
+            self._add(
+                findings,
+                "foreign_key",
+                f"{rows} rows fill some of these columns and not the others, which the foreign key {self.key.name} of the target does not"
+                f" take (MATCH FULL); fill all of them, or none, with Open WebUI stopped{self._names(condition)}",
             )
+
+    def _add(self, findings: Findings, kind: str, message: str) -> None:
+        findings.add(kind, f"{self.key.table}.{self.columns}: {message}", table=self.key.table, column=self.columns)
+
+    def _count(self, condition: str) -> int:
+        return int(self.source.value(f"SELECT count(*) FROM main.{quote(self.key.table)} AS child WHERE {condition}"))
+
+    def _names(self, condition: str) -> str:
+        """The first of the rows by their keys, to be put in brackets after a message."""
+        if not self.row_key:
+            return ""
+        columns = ", ".join(f"child.{quote(column)}" for column in self.row_key)
+        query = f"SELECT {columns} FROM main.{quote(self.key.table)} AS child WHERE {condition} ORDER BY {columns} LIMIT {KEYS_SHOWN + 1}"
+        keys = [key_text(row) for row in self.source.query(query)]
+        more = ", ..." if len(keys) > KEYS_SHOWN else ""
+        return f" ({', '.join(keys[:KEYS_SHOWN])}{more})"
 
 
 def _is_declared(source: Source, key: ForeignKey) -> bool:
@@ -153,8 +235,17 @@ def _is_declared(source: Source, key: ForeignKey) -> bool:
         declared = source.foreign_keys(key.table)
     except Refused:
         return False
-    ours = (fold(key.parent), frozenset(map(fold, key.columns)))
-    return any((fold(other.parent), frozenset(map(fold, other.columns))) == ours for other in declared)
+    return any(_is_same(key, other) for other in declared)
+
+
+def _is_same(key: ForeignKey, other: SourceForeignKey) -> bool:
+    if fold(other.parent) != fold(key.parent):
+        return False
+    if not other.parent_exists:
+        # Then all rows are orphans, whatever they refer to.
+        return set(map(fold, other.columns)) == set(map(fold, key.columns))
+    pairs = [{(fold(ours), fold(theirs)) for ours, theirs in zip(one.columns, one.parent_columns)} for one in (key, other)]
+    return pairs[0] == pairs[1]
 
 
 def _parents_first(plans: dict[str, TablePlan], foreign_keys: list[ForeignKey], findings: Findings) -> list[str]:

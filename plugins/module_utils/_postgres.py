@@ -20,13 +20,19 @@ if PSYCOPG_IMPORT_ERROR is None:
 
 
 class ForeignKey(NamedTuple):
-    """A foreign key of the target, columns and parent columns in the same order."""
+    """A foreign key of the target, columns and parent columns in the same order.
+
+    :ivar full: whether a row has to fill all of the columns or none (MATCH FULL).
+    :ivar tolerant: whether it takes texts for equal that differ, by a collation that is not deterministic.
+    """
 
     name: str
     table: str
     columns: tuple[str, ...]
     parent: str
     parent_columns: tuple[str, ...]
+    full: bool = False
+    tolerant: bool = False
 
 
 class UniqueIndex(NamedTuple):
@@ -137,11 +143,15 @@ class Target:
             for table, owner, owned in self.rows(_TABLES, self.schema)
         }
 
+    def relations_in_place_of_tables(self) -> dict[str, str]:
+        """What else of the schema has a name that a table could have, so that none of that name can be made, and what it is."""
+        return {name: _KINDS[kind] for name, kind in self.rows(_OTHER_RELATIONS, self.schema, list(_KINDS))}
+
     def foreign_keys(self) -> list[ForeignKey]:
         """The foreign keys between tables of the schema."""
         return [
-            ForeignKey(name, table, tuple(columns), parent, tuple(parent_columns))
-            for name, table, columns, parent, parent_columns in self.rows(_FOREIGN_KEYS, self.schema)
+            ForeignKey(name, table, tuple(columns), parent, tuple(parent_columns), full, tolerant)
+            for name, table, columns, parent, parent_columns, full, tolerant in self.rows(_FOREIGN_KEYS, self.schema)
         ]
 
     def referring_from_outside(self, tables: list[str]) -> list[tuple[str, str]]:
@@ -167,6 +177,18 @@ class Target:
     def secured(self, tables: list[str]) -> list[tuple[str, bool]]:
         """Which of these tables have policies of row-level security that bind the connected role, and whether as its owner."""
         return self.rows(_SECURED, self.schema, tables)
+
+    def emptying_triggers(self, tables: list[str]) -> list[tuple[str, str, str]]:
+        """The triggers that fire when these tables are emptied: table, name and function."""
+        return self.rows(_EMPTYING_TRIGGERS, self.schema, tables)
+
+    def unlogged(self) -> list[tuple[str, str, str]]:
+        """The tables, and sequences that number their rows, that PostgreSQL empties after a crash.
+
+        :returns: the table, what is unlogged (itself, a partition of it, or a sequence), as SQL, and which of C(TABLE) and
+            C(SEQUENCE) that is.
+        """
+        return self.rows(_UNLOGGED, self.schema, self.schema)
 
     def drawn_sequences(self) -> list[tuple[str, str, int]]:
         """The sequences that belong to the role in this schema, or that defaults of its tables draw on: schema, name, cache."""
@@ -277,6 +299,22 @@ _TABLES = """
      WHERE n.nspname = %s AND c.relkind IN ('r', 'p')
      ORDER BY c.relname"""
 
+_KINDS = {
+    "v": "a view",
+    "m": "a materialized view",
+    "f": "a foreign table",
+    "S": "a sequence",
+    "i": "an index",
+    "I": "an index",
+    "c": "a composite type",
+}
+
+_OTHER_RELATIONS = """
+    SELECT c.relname::text, c.relkind::text
+      FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+     WHERE n.nspname = %s AND c.relkind = ANY (%s::text[])
+     ORDER BY c.relname"""
+
 # A domain is what is behind it, with its own modifier, default and NOT NULL.
 _COLUMNS = """
     WITH RECURSIVE known AS (
@@ -316,15 +354,17 @@ _PRIMARY_KEYS = """
 
 _FOREIGN_KEYS = """
     SELECT f.conname, c.relname,
-           array_agg(a.attname::text ORDER BY k.position), p.relname, array_agg(b.attname::text ORDER BY k.position)
+           array_agg(a.attname::text ORDER BY k.position), p.relname, array_agg(b.attname::text ORDER BY k.position),
+           f.confmatchtype = 'f', bool_or(NOT coalesce(l.collisdeterministic, true))
       FROM pg_constraint AS f
       JOIN pg_class AS c ON c.oid = f.conrelid JOIN pg_namespace AS n ON n.oid = c.relnamespace
       JOIN pg_class AS p ON p.oid = f.confrelid AND p.relnamespace = c.relnamespace
       CROSS JOIN unnest(f.conkey, f.confkey) WITH ORDINALITY AS k (number, parent_number, position)
       JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum = k.number
       JOIN pg_attribute AS b ON b.attrelid = p.oid AND b.attnum = k.parent_number
+      LEFT JOIN pg_collation AS l ON l.oid = b.attcollation
      WHERE n.nspname = %s AND f.contype = 'f' AND f.conparentid = 0
-     GROUP BY f.oid, f.conname, c.relname, p.relname
+     GROUP BY f.oid, f.conname, f.confmatchtype, c.relname, p.relname
      ORDER BY c.relname, f.conname"""
 
 _OUTSIDE_REFERENCES = """
@@ -386,6 +426,30 @@ _SECURED = """
       FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
      WHERE n.nspname = %s AND c.relname = ANY (%s) AND c.relkind IN ('r', 'p') AND row_security_active(c.oid)
      ORDER BY c.relname"""
+
+# 32 is TRIGGER_TYPE_TRUNCATE.
+_EMPTYING_TRIGGERS = """
+    SELECT c.relname::text, t.tgname::text, p.proname::text
+      FROM pg_trigger AS t JOIN pg_class AS c ON c.oid = t.tgrelid JOIN pg_namespace AS n ON n.oid = c.relnamespace
+      JOIN pg_proc AS p ON p.oid = t.tgfoid
+     WHERE n.nspname = %s AND c.relname = ANY (%s) AND t.tgtype & 32 <> 0 AND t.tgenabled IN ('O', 'A')
+     ORDER BY 1, 2"""
+
+# SET LOGGED of a table takes the sequences of its columns along.
+_UNLOGGED = """
+    SELECT coalesce(rc.relname, c.relname)::text, format('%%I.%%I', cn.nspname, c.relname), 'TABLE'
+      FROM pg_class AS c JOIN pg_namespace AS cn ON cn.oid = c.relnamespace
+      LEFT JOIN pg_class AS rc ON c.relispartition AND rc.oid = pg_partition_root(c.oid)
+      JOIN pg_namespace AS n ON n.oid = coalesce(rc.relnamespace, c.relnamespace)
+     WHERE c.relkind = 'r' AND c.relpersistence = 'u' AND n.nspname = %s
+    UNION
+    SELECT c.relname::text, format('%%I.%%I', sn.nspname, s.relname), 'SEQUENCE'
+      FROM pg_depend AS d JOIN pg_attrdef AS a ON d.classid = 'pg_attrdef'::regclass AND d.objid = a.oid
+      JOIN pg_class AS c ON c.oid = a.adrelid JOIN pg_namespace AS n ON n.oid = c.relnamespace
+      JOIN pg_class AS s ON d.refclassid = 'pg_class'::regclass AND s.oid = d.refobjid AND s.relkind = 'S'
+      JOIN pg_namespace AS sn ON sn.oid = s.relnamespace
+     WHERE s.relpersistence = 'u' AND c.relpersistence <> 'u' AND n.nspname = %s
+     ORDER BY 1, 3 DESC, 2"""
 
 _DRAWN_SEQUENCES = """
     SELECT DISTINCT n.nspname::text, s.relname::text, q.seqcache

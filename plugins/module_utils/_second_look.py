@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from ansible_collections.openwebui.postgres.plugins.module_utils._connection import PSYCOPG_IMPORT_ERROR
 from ansible_collections.openwebui.postgres.plugins.module_utils._loading import CHUNK, ReadTable, copy_in
 from ansible_collections.openwebui.postgres.plugins.module_utils._plan import Plan
-from ansible_collections.openwebui.postgres.plugins.module_utils._postgres import Target, UniqueIndex
+from ansible_collections.openwebui.postgres.plugins.module_utils._postgres import ForeignKey, Target, UniqueIndex
 from ansible_collections.openwebui.postgres.plugins.module_utils._problems import (
     LISTED_AT_MOST,
     Findings,
@@ -296,12 +296,44 @@ class SecondLook:
         if table is not None and isinstance(error, psycopg.errors.IntegrityError):
             with guard(f"trying the constraints of {table.name}"):
                 self.probe(table)
+        keys = self.target.foreign_keys()
         self.sift()
+        if isinstance(error, psycopg.errors.ForeignKeyViolation):
+            with guard("looking for the rows whose parent is missing"):
+                for key in keys:
+                    if (key.table, key.name) == (culprit, error.diag.constraint_name):
+                        self._report_forlorn(key, known)
         found = self.findings.problems[known:]
         if not any(table is None or problem.table == table.name for problem in found) and not (
             table and self._names(table, _PROBED.get(error.sqlstate or ""))
         ):
             self.findings.extend([self._as_told(table, doing, error)])
+
+    def _report_forlorn(self, key: ForeignKey, known: int) -> None:
+        """Rows that a foreign key refuses though the source has a parent for them. After the sifting everything is there, without keys."""
+        table = next((table for table in self.plan.tables if table.name == key.table), None)
+        # Where the parent itself was refused, that is what there is to tell.
+        if table is None or not table.key or any(problem.table == key.parent for problem in self.findings.problems[known:]):
+            return
+        row = sql.SQL("concat_ws(', ', {})").format(sql.SQL(", ").join(sql.Identifier("child", name) for name in table.key))
+        filled = sql.SQL(" AND ").join(sql.SQL("{} IS NOT NULL").format(sql.Identifier("child", name)) for name in key.columns)
+        equal = sql.SQL(" AND ").join(
+            sql.SQL("{} = {}").format(sql.Identifier("parent", theirs), sql.Identifier("child", ours))
+            for ours, theirs in zip(key.columns, key.parent_columns)
+        )
+        query = sql.SQL("SELECT {} FROM {} AS child WHERE {} AND NOT EXISTS (SELECT FROM {} AS parent WHERE {}) ORDER BY 1").format(
+            row, self.target.name(key.table), filled, self.target.name(key.parent), equal
+        )
+        for (text,) in self._ask(query):
+            shown = key_text((text,))
+            self.findings.add(
+                "server",
+                f"{table.name} {shown}: a foreign key is violated ({key.name}), since the target would not have the row of {key.parent}"
+                " that it refers to (SQLSTATE 23503); change or remove it, or drop the foreign key for the migration",
+                table=table.name,
+                column=", ".join(key.columns),
+                key=shown,
+            )
 
     def _names(self, table: TablePlan, kind: str | None) -> bool:
         return any((problem.table, problem.kind) == (table.name, kind) for problem in self.findings.problems)

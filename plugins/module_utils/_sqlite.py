@@ -194,6 +194,7 @@ def look(path: str) -> FileState:
     :raises Refused: when it is not a SQLite file that can be read, saying what it is instead.
     """
     location = locate(path)
+    _demand_no_linked_companion(location)
     size, mtime_ns = _stamp(location.real)
     if size == 0:
         raise refuse("source", f"{path}: is empty (0 bytes); Open WebUI has not created its database here")
@@ -221,6 +222,17 @@ def look(path: str) -> FileState:
         has_shm=os.path.exists(location.shm),
         hot_journal=hot_journal,
     )
+
+
+def _demand_no_linked_companion(location: Location) -> None:
+    """SQLite follows a link to a database, but opens no log and no journal through one."""
+    for companion in (location.wal, location.journal, location.shm):
+        if os.path.islink(companion):
+            raise refuse(
+                "source",
+                f"{companion}: is a symbolic link (to {os.path.realpath(companion)}), and SQLite opens no log or journal through one, so"
+                " what is in it cannot be read; stop Open WebUI, and put the file itself there, or remove a link that leads to nothing",
+            )
 
 
 def _demand_sqlite(path: str, header: bytes, size: int) -> None:

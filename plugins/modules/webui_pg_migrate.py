@@ -69,7 +69,8 @@ options:
       - Tables of the source that are not to be moved, such as those of a plugin. Upper and lower case are the same, and the name of a
         virtual table stands for its tables of content as well.
       - Each is told in RV(left_out) with the number of rows that stay behind, and in a warning. In the target such a table stays as it is.
-      - A name that the source has no table of is refused, and so is a table that rows of others refer to by a foreign key.
+      - A name that the source has no table of is refused, and so are C(alembic_version), which never moves, and a table that rows of
+        others refer to by a foreign key.
     type: list
     elements: str
     default: []
@@ -299,7 +300,7 @@ problems:
   elements: dict
   contains:
     kind:
-      description: A stable word for programs, such as C(orphan), C(value), C(target_data) or C(connection).
+      description: A stable word for programs, such as C(orphan), C(foreign_key), C(value), C(target_data) or C(connection).
       type: str
       sample: orphan
     message:

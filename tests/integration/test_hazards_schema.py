@@ -207,6 +207,55 @@ def test_a_view_where_open_webui_has_a_table(examine, both, source, schema_targe
     assert [problem["message"].split(",")[0] for problem in both(source, schema_target)["problems"]] == ["tag is a view in the source"]
 
 
+IN_PLACE = {
+    "tag": ("a view", "CREATE VIEW tag AS SELECT 'x'::text AS id, 'n'::text AS name"),
+    "memory": ("a materialized view", "CREATE MATERIALIZED VIEW memory AS SELECT 'x'::text AS id"),
+    "feedback": ("a foreign table", "CREATE FOREIGN TABLE feedback (id text) SERVER elsewhere"),
+    "function": ("a sequence", "CREATE SEQUENCE function"),
+    "model": ("an index", "CREATE INDEX model ON chat (title)"),
+    "tool": ("a composite type", "CREATE TYPE tool AS (id text, name text)"),
+}
+
+
+def test_something_else_in_the_target_where_open_webui_has_a_table(both, source, schema_target):
+    """Also where there is nothing to move into it: Open WebUI could not write there."""
+    with schema_target.admin() as connection:
+        connection.execute("CREATE FOREIGN DATA WRAPPER nowhere")
+        connection.execute("CREATE SERVER elsewhere FOREIGN DATA WRAPPER nowhere")
+        connection.execute("GRANT USAGE ON FOREIGN SERVER elsewhere TO PUBLIC")
+    execute(schema_target, f"DROP TABLE {', '.join(IN_PLACE)} CASCADE", *(statement for _kind, statement in IN_PLACE.values()))
+    execute(schema_target, "CREATE VIEW mine AS SELECT 'x'::text AS id")
+    source.insert_row("tag", id="t", name="t", user_id="u")
+    source.execute("CREATE TABLE mine (id TEXT)")
+    result = both(source, schema_target)
+    assert {problem["table"]: (problem["kind"], problem["message"]) for problem in result["problems"]} == {
+        name: (
+            "table",
+            f"{name} is {kind} in the target, where Open WebUI needs a table to write to; make it a table again, or let Open WebUI create"
+            " its schema in an empty database",
+        )
+        for name, (kind, _statement) in IN_PLACE.items()
+    }
+    source.execute("INSERT INTO mine VALUES ('x')")
+    (problem,) = both(source, schema_target, exclude_tables=list(IN_PLACE))["problems"]
+    words = "table mine holds 1 rows, and the target has no such table: mine is a view there; if it is not Open WebUI's, leave it out"
+    assert problem["message"].startswith(words)
+
+
+def test_a_view_of_revisions_in_the_target(both, source, schema_target):
+    execute(schema_target, "ALTER TABLE alembic_version RENAME TO stamp", "CREATE VIEW alembic_version AS SELECT * FROM stamp")
+    (problem,) = both(source, schema_target)["problems"]
+    assert problem["kind"] == "bootstrap"
+    assert "has no table alembic_version, which is a view there; make it a table again" in problem["message"]
+
+
+def test_a_view_in_the_target_where_the_source_has_lost_the_table(both, source, schema_target):
+    execute(schema_target, "DROP TABLE tag", "CREATE VIEW tag AS SELECT id FROM chat")
+    source.execute("DROP TABLE tag")
+    (problem,) = both(source, schema_target)["problems"]
+    assert problem["message"].startswith("tag is a view in the target, where Open WebUI needs a table")
+
+
 # Types that Open WebUI itself never creates
 
 
@@ -404,6 +453,49 @@ def test_rows_that_refer_to_a_table_that_is_left_out(examine, both, source, sche
     result = both(source, schema_target, exclude_tables=["chat", "chat_message"])
     assert result.get("changed"), result
     assert held(schema_target, 'SELECT (SELECT count(*) FROM chat), (SELECT count(*) FROM "user")') == [(0, 1)]
+
+
+def test_rows_whose_parent_is_one_for_sqlite_only(both, source, schema_target):
+    for statement in (
+        "CREATE TABLE p (id TEXT PRIMARY KEY COLLATE NOCASE, part TEXT)",
+        "CREATE TABLE c (id TEXT PRIMARY KEY, p TEXT REFERENCES p (id), q TEXT, part TEXT)",
+        "INSERT INTO p VALUES ('AB', 'x')",
+        "INSERT INTO c VALUES ('small', 'ab', NULL, NULL), ('fine', 'AB', 'AB', 'x'), ('half', NULL, 'AB', NULL)",
+    ):
+        source.execute(statement)
+    execute(
+        schema_target,
+        "CREATE TABLE p (id text PRIMARY KEY, part text, UNIQUE (id, part))",
+        "CREATE TABLE c (id text PRIMARY KEY, p text REFERENCES p, q text, part text,"
+        " CONSTRAINT whole FOREIGN KEY (q, part) REFERENCES p (id, part) MATCH FULL)",
+    )
+    problems = {problem["column"]: problem for problem in both(source, schema_target)["problems"]}
+    assert {problem["kind"] for problem in problems.values()} == {"foreign_key"}
+    assert set(problems) == {"p", "q, part"}
+    assert problems["p"]["message"].endswith("write both alike, with Open WebUI stopped (small)")
+    assert "the foreign key whole of the target does not take (MATCH FULL)" in problems["q, part"]["message"]
+    assert problems["q, part"]["message"].endswith("(half)")
+    source.execute("UPDATE c SET p = 'AB', q = NULL WHERE id <> 'fine'")
+    assert both(source, schema_target).get("changed")
+
+
+def test_rows_whose_parent_is_one_for_both_sides_by_their_order(both, source, schema_target_pg15):
+    """PostgreSQL 18 from PyPI is built without ICU, without which it has no such order."""
+    for statement in (
+        "CREATE TABLE p (id TEXT PRIMARY KEY COLLATE NOCASE)",
+        "CREATE TABLE c (id TEXT PRIMARY KEY, p TEXT REFERENCES p (id))",
+        "INSERT INTO p VALUES ('AB')",
+        "INSERT INTO c VALUES ('small', 'ab')",
+    ):
+        source.execute(statement)
+    execute(
+        schema_target_pg15,
+        "CREATE COLLATION any_case (provider = icu, locale = 'und-u-ks-level2', deterministic = false)",
+        "CREATE TABLE p (id text COLLATE any_case PRIMARY KEY)",
+        "CREATE TABLE c (id text PRIMARY KEY, p text COLLATE any_case REFERENCES p)",
+    )
+    result = both(source, schema_target_pg15)
+    assert result.get("changed"), result
 
 
 def test_orphans_in_a_table_that_is_left_out_do_not_matter(examine, both, source, schema_target):

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import signal
 import time
 from contextlib import closing, contextmanager
@@ -306,6 +307,36 @@ def test_a_table_in_partitions_is_filled_and_proven(migrate, source, any_schema_
     assert not migrate(source, any_schema_target, check=True).get("failed")
     assert migrate(source, any_schema_target).get("changed")
     assert held(any_schema_target, "SELECT * FROM parted ORDER BY id") == [(5, "a"), (105, "b")]
+
+
+def test_tables_that_a_crash_would_empty_are_warned_of(migrate, source, schema_target):
+    with schema_target.connect() as connection:
+        for statement in (
+            "ALTER TABLE memory SET UNLOGGED",
+            "ALTER TABLE alembic_version SET UNLOGGED",
+            "CREATE UNLOGGED TABLE theirs (id text)",
+            "DROP TABLE tag",
+            "CREATE TABLE tag (id text, name text, user_id text, meta json) PARTITION BY HASH (id)",
+            "CREATE UNLOGGED TABLE half PARTITION OF tag FOR VALUES WITH (MODULUS 2, REMAINDER 0)",
+            "CREATE TABLE rest PARTITION OF tag FOR VALUES WITH (MODULUS 2, REMAINDER 1)",
+            "CREATE UNLOGGED SEQUENCE loose",
+            "ALTER TABLE chat ADD number bigint DEFAULT nextval('loose')",
+        ):
+            connection.execute(statement)
+    for check in (True, False):
+        result = migrate(source, schema_target, check=check)
+        assert result.get("changed"), result
+        told = "|".join(map(str, result["warnings"]))
+        assert re.findall(r"(?:table|sequence) public[^'|]* is UNLOGGED in[^'|]*", told) == [
+            f"{kind} {what} is UNLOGGED in the target, so PostgreSQL forgets what it holds after a crash;"
+            f" ALTER {kind.upper()} {name} SET LOGGED"
+            for kind, what, name in (
+                ("table", "public.alembic_version", "public.alembic_version"),
+                ("sequence", "public.loose, which chat draws from,", "public.loose"),
+                ("table", "public.memory", "public.memory"),
+                ("table", "public.half", "public.half"),
+            )
+        ]
 
 
 @pytest.mark.parametrize("check", [True, False])

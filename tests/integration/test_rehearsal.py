@@ -203,6 +203,24 @@ def test_a_trigger_for_the_statement_blames_no_row(migrate, source, schema_targe
     assert told(migrate(source, schema_target, check=True)) == [("server", "chat", "")]
 
 
+@pytest.mark.parametrize("moment", ["BEFORE", "AFTER"])
+def test_a_trigger_that_keeps_a_table_from_being_emptied_is_named(migrate, source, schema_target, moment):
+    alter(
+        schema_target,
+        "CREATE FUNCTION fine() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN RETURN NULL; END$$;"
+        "CREATE FUNCTION never() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN RAISE 'no'; END$$;"
+        "CREATE TRIGGER fine BEFORE TRUNCATE ON chat FOR EACH STATEMENT EXECUTE FUNCTION fine();"
+        f"CREATE TRIGGER keep {moment} TRUNCATE ON tag FOR EACH STATEMENT EXECUTE FUNCTION never()",
+    )
+    for check in (True, False):
+        (problem,) = migrate(source, schema_target, check=check)["problems"]
+        assert (problem["kind"], problem["table"]) == ("server", "tag")
+        assert problem["message"] == (
+            "a trigger or function of the target refuses it (function public.never) while emptying tag (SQLSTATE P0001); drop or disable"
+            " for the migration: trigger keep on tag"
+        )
+
+
 def test_a_trigger_that_changes_rows_is_caught_by_the_rehearsals_proof(migrate, source, schema_target):
     alter(
         schema_target,
@@ -290,6 +308,27 @@ def test_a_foreign_key_that_only_the_target_has_is_not_taken_for_dealt_with(migr
     result = migrate(source, schema_target, check=True)
     assert {kind for kind, _table, _key in told(result)} == {"orphan", "server"}
     assert "a foreign key is violated (strict)" in result["msg"]
+
+
+def test_a_parent_that_the_target_changes_is_told_by_its_children(migrate, source, schema_target):
+    """Only the server can tell: the source has all parents, and a trigger gives one of them another key."""
+    for statement in (
+        "CREATE TABLE p (id TEXT PRIMARY KEY)",
+        "CREATE TABLE c (id TEXT PRIMARY KEY, p TEXT REFERENCES p (id))",
+        "INSERT INTO p VALUES ('ab'), ('CD')",
+        "INSERT INTO c VALUES ('1', 'CD'), ('2', 'ab'), ('3', NULL), ('4', 'ab')",
+    ):
+        source.execute(statement)
+    alter(
+        schema_target,
+        "CREATE TABLE p (id text PRIMARY KEY); CREATE TABLE c (id text PRIMARY KEY, p text CONSTRAINT child REFERENCES p);"
+        "CREATE FUNCTION shout() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN NEW.id := upper(NEW.id); RETURN NEW; END$$;"
+        "CREATE TRIGGER shout BEFORE INSERT ON p FOR EACH ROW EXECUTE FUNCTION shout()",
+    )
+    for check in (True, False):
+        result = migrate(source, schema_target, check=check)
+        assert told(result) == [("server", "c", "2"), ("server", "c", "4")]
+        assert "c 2: a foreign key is violated (child), since the target would not have the row of p that it refers to" in result["msg"]
 
 
 # In nobody's way

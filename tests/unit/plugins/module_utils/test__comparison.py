@@ -155,6 +155,24 @@ def test_steps_that_an_older_file_has_not_taken(opened):
     assert any(item.table == "folder" for item in left_out)
 
 
+@pytest.mark.parametrize("name", ["alembic_version", "Alembic_Version", "migratehistory"])
+def test_what_never_moves_cannot_be_left_out(opened, name):
+    findings = Findings()
+    assert excluded_tables(opened("CREATE TABLE migratehistory (id)"), [name, "chat"], findings) == {"chat"}
+    (problem,) = findings.problems
+    assert (problem.kind, problem.table) == ("exclude", name)
+    assert problem.message.startswith(f"exclude_tables names {name}, which never moves: it belongs to the migrations of Open WebUI itself")
+
+
+@pytest.mark.parametrize("name", ["", " ", "\n"])
+def test_an_empty_name_means_no_table(opened, name):
+    findings = Findings()
+    assert excluded_tables(opened(), [name], findings) == set()
+    assert [(problem.kind, problem.message) for problem in findings.problems] == [
+        ("exclude", "exclude_tables holds an empty name; remove it")
+    ]
+
+
 # Odd files
 
 

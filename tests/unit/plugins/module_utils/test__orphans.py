@@ -336,6 +336,8 @@ def test_orphans_of_tables_that_are_left_out_stay(make_source, quarantine):
     assert not clean(path, None, quarantine, check=False, exclude=["child"])["changed"]
     with pytest.raises(Refused, match="has no table chlid"):
         clean(path, None, quarantine, check=False, exclude=["chlid"])
+    with pytest.raises(Refused, match=r"has no table \(an empty name\)$"):
+        clean(path, None, quarantine, check=False, exclude=[""])
 
 
 def test_triggers_are_refused(make_source, quarantine, folder_state):

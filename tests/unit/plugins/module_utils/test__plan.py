@@ -43,6 +43,9 @@ class FakeTarget:
     def tables(self) -> dict[str, TargetTable]:
         return self._tables
 
+    def relations_in_place_of_tables(self) -> dict[str, str]:
+        return {}
+
     def foreign_keys(self) -> list[ForeignKey]:
         return self._keys
 
@@ -276,6 +279,53 @@ def test_a_table_of_another_role(make):
     assert made.message == "table note of the target belongs to webui; connect as its owner"
 
 
+# Names that only their case tells apart
+
+
+TWO_TABLES = (table("MINE", "id"), table("Mine", "id"))
+TWO_COLUMNS = note("id", TargetColumn("TAG", "text", None, True, False), "Tag")
+
+
+def test_two_tables_of_the_target_that_could_be_meant(make):
+    made = make("CREATE TABLE mine (id TEXT)", "INSERT INTO mine VALUES ('x')", tables=TWO_TABLES)
+    assert made.problems == [("table", "mine", None)]
+    assert made.message == (
+        "table mine holds 1 rows, and the target has MINE and Mine, which SQLite does not tell apart, so that none can be chosen; rename or"
+        " drop all but one there, or leave the table out with exclude_tables"
+    )
+
+
+def test_two_tables_of_the_target_that_could_be_meant_by_an_empty_one(make):
+    made = make("CREATE TABLE mine (id TEXT)", tables=TWO_TABLES)
+    assert made.findings.total == 0
+    why = "empty, and the target has more than one table of that name, in upper and lower case"
+    assert [item for item in made.plan.left_out if item.table.lower() == "mine"] == [LeftOut("mine", None, why)]
+    assert f"mine does not move: {why}" in made.plan.warnings
+
+
+def test_of_two_tables_the_one_of_the_very_name_is_meant(make):
+    made = make("CREATE TABLE Mine (id TEXT)", "INSERT INTO Mine VALUES ('x')", tables=TWO_TABLES)
+    assert made.findings.total == 0
+    assert "Mine" in made.plan.names
+    assert "MINE" not in made.plan.names
+
+
+def test_two_columns_of_the_target_that_could_be_meant(make):
+    made = make("CREATE TABLE note (id TEXT, tag TEXT)", "INSERT INTO note VALUES ('n', 'x')", tables=TWO_COLUMNS)
+    assert made.problems == [("column", "note", "tag")]
+    assert made.message == (
+        "note.tag holds data, and the target has TAG and Tag, which SQLite does not tell apart, so that none can be chosen; rename or drop"
+        " all but one there, or leave the table out with exclude_tables"
+    )
+
+
+def test_two_columns_of_the_target_that_could_be_meant_by_an_empty_one(make):
+    made = make("CREATE TABLE note (id TEXT, tag TEXT)", tables=TWO_COLUMNS)
+    assert [item.why for item in made.plan.left_out if item.column] == [
+        "empty, and the target has more than one column of that name, in upper and lower case"
+    ]
+
+
 # How a row is named
 
 
@@ -340,6 +390,84 @@ def test_a_key_of_two_columns_is_satisfied_by_both_together(make):
     )
     assert made.message.startswith("note.a, b: 1 rows")
     assert made.plan.names.index("page") < made.plan.names.index("note")
+
+
+@pytest.mark.parametrize(
+    ("order", "stored", "refers_to"),
+    [("NOCASE", "AB", "ab"), ("NOCASE", "ab", "AB"), ("RTRIM", "AB", "AB ")],
+    ids=["lower", "upper", "space"],
+)
+def test_a_parent_that_only_sqlite_takes_for_the_same(make, order, stored, refers_to):
+    made = make(
+        f"CREATE TABLE a (id TEXT PRIMARY KEY COLLATE {order})",
+        "CREATE TABLE b (id TEXT PRIMARY KEY, parent TEXT REFERENCES a (id))",
+        f"INSERT INTO a VALUES ('{stored}'), ('same')",
+        f"INSERT INTO b VALUES ('1', 'same'), ('2', '{refers_to}')",
+        tables=(table("a", "id"), table("b", "id", "parent")),
+        keys=(refers("b", "a"),),
+    )
+    assert made.problems == [("foreign_key", "b", "parent")]
+    assert made.message.startswith("b.parent: 1 rows refer to rows of a whose id only SQLite takes for equal, ")
+    assert made.message.endswith("write both alike, with Open WebUI stopped (2)")
+    assert "webui_orphan_clean" not in made.message
+
+
+def test_real_orphans_of_such_a_parent_are_told_apart(make):
+    made = make(
+        "CREATE TABLE a (id TEXT PRIMARY KEY COLLATE NOCASE)",
+        "CREATE TABLE b (id TEXT PRIMARY KEY, parent TEXT REFERENCES a (id))",
+        "INSERT INTO a VALUES ('AB')",
+        "INSERT INTO b VALUES ('1', 'ab'), ('2', 'gone'), ('3', 'AB')",
+        tables=(table("a", "id"), table("b", "id", "parent")),
+        keys=(refers("b", "a"),),
+    )
+    assert made.problems == [("orphan", "b", "parent"), ("foreign_key", "b", "parent")]
+    assert made.findings.problems[0].message == "b.parent: 1 rows refer to rows of a that are gone; run webui_orphan_clean"
+
+
+@pytest.mark.parametrize("order", ["NOCASE", "BINARY"])
+@pytest.mark.parametrize(("kind", "tolerant"), [("citext", False), ("text", True)])
+def test_a_target_that_takes_them_for_the_same_too(make, order, kind, tolerant):
+    made = make(
+        f"CREATE TABLE a (id TEXT PRIMARY KEY COLLATE {order})",
+        "CREATE TABLE b (id TEXT PRIMARY KEY, parent TEXT)",
+        "INSERT INTO a VALUES ('AB')",
+        "INSERT INTO b VALUES ('1', 'ab')",
+        tables=(table("a", TargetColumn("id", kind)), table("b", "id", TargetColumn("parent", kind))),
+        keys=(refers("b", "a")._replace(tolerant=tolerant),),
+    )
+    assert made.findings.total == 0
+
+
+def test_a_key_that_must_be_filled_whole_or_not_at_all(make):
+    pair = ForeignKey("pair", "note", ("a", "b"), "page", ("x", "y"), True)
+    made = make(
+        "CREATE TABLE page (id TEXT, x TEXT, y TEXT)",
+        "CREATE TABLE note (id TEXT, a TEXT, b TEXT)",
+        "INSERT INTO page VALUES ('1', 'x1', 'y1')",
+        "INSERT INTO note VALUES ('1', 'x1', 'y1'), ('2', NULL, NULL), ('3', 'x1', NULL), ('4', NULL, 'gone')",
+        tables=(table("page", "id", "x", "y"), table("note", "id", "a", "b")),
+        keys=(pair,),
+    )
+    assert made.problems == [("foreign_key", "note", "a, b")]
+    assert made.message == (
+        "note.a, b: 2 rows fill some of these columns and not the others, which the foreign key pair of the target does not take (MATCH"
+        " FULL); fill all of them, or none, with Open WebUI stopped (3, 4)"
+    )
+
+
+def test_a_key_that_the_source_declares_to_another_column_is_not_known_there(make):
+    made = make(
+        "CREATE TABLE a (id TEXT PRIMARY KEY, name TEXT UNIQUE)",
+        "CREATE TABLE b (id TEXT PRIMARY KEY, parent TEXT REFERENCES a (name))",
+        "INSERT INTO a VALUES ('1', 'n')",
+        *(f"INSERT INTO b VALUES ('{number}', 'n')" for number in range(1, 8)),
+        tables=(table("a", "id", "name"), table("b", "id", "parent")),
+        keys=(refers("b", "a"),),
+    )
+    assert made.problems == [("orphan", "b", "parent")]
+    assert made.message.startswith("b.parent: 7 rows refer to rows of a that are gone; only the target has this foreign key, ")
+    assert made.message.endswith(" with Open WebUI stopped (1, 2, 3, 4, 5, ...)")
 
 
 def test_parents_come_before_their_children(make):

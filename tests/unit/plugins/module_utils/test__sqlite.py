@@ -308,6 +308,20 @@ def test_the_private_copy_goes_where_there_is_room(make_source, start_writer, tm
     assert os.listdir(scratch) == []
 
 
+@pytest.mark.parametrize("companion", ["-wal", "-journal", "-shm"])
+@pytest.mark.parametrize("there", [True, False])
+def test_a_companion_that_is_a_link(make_source, tmp_path, companion, there):
+    path = make_source(journal_mode="wal")
+    elsewhere = tmp_path / "elsewhere"
+    if there:
+        elsewhere.write_bytes(b"x")
+    os.symlink(elsewhere, path + companion)
+    with pytest.raises(Refused) as refused, open_source(path):
+        pass
+    assert str(refused.value).startswith(f"{path}{companion}: is a symbolic link (to {elsewhere}), and SQLite opens no log or journal")
+    assert "run as root" not in str(refused.value)
+
+
 @pytest.mark.parametrize("journal_mode", ["delete", "wal"])
 def test_a_folder_that_cannot_be_written_to(make_source, open_folder, as_nobody, folder_state, journal_mode):
     path = open_folder / "webui.db"
