@@ -48,6 +48,8 @@ _BRIDGE = f"owlab{_MARK}"
 
 # In an engine of somebody else only what has this in its name is ours.
 PREFIX = "openwebui-lab"
+# The engine's own are thirty networks, and each Compose project has one.
+ADDRESSES = [{"base": "172.16.0.0/12", "size": 24}]
 # The first start after a crash first ends the containers that outlived it.
 START_SECONDS = 120
 STOP_SECONDS = 60
@@ -197,7 +199,7 @@ def _launch(detached: bool) -> None:
     machine.make_bridge(_BRIDGE)
     started = time.monotonic()
     # A configuration of our own, because the machine's may contradict these options.
-    (HOME / "daemon.json").write_text("{}\n")
+    (HOME / "daemon.json").write_text(json.dumps({"default-address-pools": ADDRESSES}))
     with LOG.open("wb") as log:
         process = subprocess.Popen(
             [
