@@ -65,9 +65,8 @@ def run(argv: Sequence[str], env_file: str, timeout: float) -> Answer:
         )
     except OSError as error:
         return Answer(NOT_FOUND if isinstance(error, FileNotFoundError) else NOT_RUN, f"{words[0]}: {error.strerror}")
-    # Both are pipes, as asked for above.
-    assert process.stdout is not None
-    assert process.stderr is not None
+    if process.stdout is None or process.stderr is None:
+        raise AssertionError("both are pipes, as asked for above")
     with process.stdout, process.stderr:
         code, printed = _wait(process, (process.stdout, process.stderr), time.monotonic() + timeout)
     return Answer(code, "\n".join(text for stream in printed if (text := _text(stream))))

@@ -179,7 +179,8 @@ class Session:
 def only_row(answer: psycopg.Cursor[Row]) -> Row:
     """The row of a query that has one in any case."""
     row = answer.fetchone()
-    assert row is not None
+    if row is None:
+        raise AssertionError("a query of one row without an answer")
     return row
 
 

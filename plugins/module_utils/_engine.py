@@ -98,9 +98,9 @@ class Engine:
         """
         return self._request("GET", self._versioned(path, query), most=most)[1]
 
-    def header(self, path: str, name: str, /, **query: Any) -> str:
+    def header(self, place: str, name: str, /, **query: Any) -> str:
         """Ask for what a header of the answer says; empty where there is no such header."""
-        return self._request("HEAD", self._versioned(path, query))[0].get(name) or ""
+        return self._request("HEAD", self._versioned(place, query))[0].get(name) or ""
 
     def post(self, path: str, /, body: Any = None, seconds: float = SECONDS, **query: Any) -> Any:
         """Have something done.

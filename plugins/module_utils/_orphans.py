@@ -258,8 +258,8 @@ class Orphans:
 
     def _note_references(self, link: _Link) -> None:
         """Who refers to whom, so that a long chain of rows does not mean to read the table once for each of its links."""
-        # One whose parent cannot lose rows has nothing to be told of.
-        assert link.parent is not None
+        if link.parent is None:
+            raise AssertionError("one whose parent cannot lose rows has nothing to be told of")
         child, parent = self.tables[link.child], self.tables[link.parent]
         self.source.execute(
             f"CREATE TEMP TABLE webui_reference_{link.number} (parent INTEGER, child INTEGER, PRIMARY KEY (parent, child)) "

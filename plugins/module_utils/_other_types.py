@@ -120,8 +120,8 @@ def _numeric(value: object, _length: int | None, shape: Shape) -> str:
 def _digits_behind(number: Decimal) -> int:
     """How many digits a finite number has behind its point; below zero where its last ones are zeros before it."""
     exponent = number.as_tuple().exponent
-    # It is a letter for infinity and what is no number, and neither gets here.
-    assert isinstance(exponent, int)
+    if not isinstance(exponent, int):
+        raise AssertionError("infinity and what is no number do not get here")
     return -exponent
 
 

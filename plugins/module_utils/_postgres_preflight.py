@@ -374,6 +374,6 @@ def _memory_mb() -> int:
     """The memory of the host, or of the system container that it is."""
     with open("/proc/meminfo", encoding="ascii") as file:
         total = re.search(r"^MemTotal:\s+(\d+) kB", file.read(), re.MULTILINE)
-    # Linux always says so.
-    assert total is not None
+    if total is None:
+        raise AssertionError("Linux always says how much memory there is")
     return int(total[1]) // 1024

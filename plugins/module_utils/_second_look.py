@@ -46,6 +46,7 @@ LOT = 1000
 # What the probe names better, because it names both rows, or all.
 _PROBED = {"23505": "unique", "23514": "check"}
 
+
 class _Row(NamedTuple):
     """:ivar number: of the row among those that the reader yields, from 1."""
 

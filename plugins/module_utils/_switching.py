@@ -192,8 +192,8 @@ def _bring_into_service(stage: Stage) -> dict[str, Any]:
         if not on_postgresql(stage.half) or (stage.kept is not None and not like(stage.half, stage.kept)):
             raise _not_ours(stage.half)
         return stage.put_in_service(stage.half)
-    # There is one of the three in any case.
-    assert stage.kept is not None
+    if stage.kept is None:
+        raise AssertionError("there is one of the three in any case")
     _warn_of_lost_policy(stage, stage.kept)
     return stage.put_in_service(stage.kept)
 

@@ -232,8 +232,8 @@ def _ahead(source: Source, revision: str | None, to: str) -> Iterable[Obstacle]:
     if problem:
         yield Obstacle(f"the file {problem}; {stamp_remedy(source)}")
         return
-    # Without a problem there is one, and that of the file.
-    assert revision is not None
+    if revision is None:
+        raise AssertionError("without a problem there is a revision, and that of the file")
     for table in _remnants(source):
         yield Obstacle(
             f"{table}: {source.count(table)} rows are left of an upgrade that was interrupted, and the next one would stumble over them;"

@@ -18,6 +18,11 @@ description:
   - What is there is left as it is. A database of another role is not taken over, and no right is granted in it.
   - The administrator needs no superuser rights. What it may not do is named before anything is made.
 options:
+  login_user:
+    description:
+      - Role to connect as, which is to own the database.
+    type: str
+    required: true
   admin_user:
     description:
       - Role that may create roles and databases. Without it, nothing is created.
@@ -123,8 +128,8 @@ def main() -> None:
             # A path, and no password.
             "password_file": {"type": "path", "no_log": False},
             **connection_argument_spec(),
+            "login_user": {"type": "str", "required": True},
         },
-        required_one_of=[["login_user"]],
         supports_check_mode=True,
     )
     if PSYCOPG_IMPORT_ERROR is not None:

@@ -53,6 +53,7 @@ options:
     description:
       - Name of the target database. Required with O(connected).
     type: str
+    required: false
 attributes:
   check_mode:
     description: Asks once and does not fail.

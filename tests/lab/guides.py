@@ -195,7 +195,7 @@ class _Converter:
                 raise LabError(f"{self.page.source}: {node.type} is not known to {Path(__file__).name}")
 
     def link(self, text: str, target: str) -> Piece:
-        name, _, anchor = target.partition("#")
+        name, _mark, anchor = target.partition("#")
         if re.match(r"[a-z]+:", target):
             return Piece("url", text, target)
         path = posixpath.normpath(posixpath.join(posixpath.dirname(self.page.source), name)) if name else self.page.source
@@ -243,7 +243,7 @@ def _joined(pieces: list[Piece]) -> str:
 def _merged(pieces: list[Piece]) -> list[Piece]:
     merged: list[Piece] = []
     for piece in pieces:
-        if merged and merged[-1].kind == piece.kind in ("text", "em", "strong"):
+        if merged and merged[-1].kind == piece.kind and piece.kind in ("text", "em", "strong"):
             merged[-1] = merged[-1]._replace(text=merged[-1].text + piece.text)
         elif piece.text.strip() or piece.kind == "text":
             merged.append(piece)

@@ -19,7 +19,7 @@ every_page = pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.re
 
 
 def leads_somewhere(page: Path, text: str, link: str) -> bool:
-    name, _, anchor = link.partition("#")
+    name, _mark, anchor = link.partition("#")
     target = (page.parent / name).resolve() if name else page
     if not target.exists() or not anchor:
         return target.exists()

@@ -27,23 +27,23 @@ class Action(ActionModule):
         self.copied: list[tuple[str, str]] = []
         self.removed: list[str] = []
 
-    def _find_needle(self, _kind: str, name: str) -> str:
-        if not Path(name).exists():
+    def _find_needle(self, dirname: str, needle: str) -> str:
+        if not Path(needle).exists():
             raise AnsibleError("not found")
-        return name
+        return needle
 
     def _execute_module(self, module_args: dict[str, Any], **_more: Any) -> dict[str, Any]:
         self.asked.append(module_args)
         return self._answers.pop(0)
 
-    def _transfer_file(self, source: str, remote: str) -> None:
-        self.copied.append((source, remote))
+    def _transfer_file(self, local_path: str, remote_path: str) -> None:
+        self.copied.append((local_path, remote_path))
 
     def _fixup_perms2(self, _paths: tuple[str, ...]) -> None:
         """Nobody else's files."""
 
-    def _remove_tmp_path(self, path: str, force: bool = False) -> None:
-        self.removed.append(path)
+    def _remove_tmp_path(self, tmp_path: str, force: bool = False) -> None:
+        self.removed.append(tmp_path)
 
 
 @pytest.fixture(autouse=True)

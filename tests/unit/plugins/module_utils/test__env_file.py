@@ -46,8 +46,8 @@ def env_file(tmp_path):
     return make
 
 
-def put(path, check=False, env=ENV, owner=AS_IT_IS):
-    return switched(str(path), env, REMOVE, owner, check)
+def put(path, check=False, env=None, owner=AS_IT_IS):
+    return switched(str(path), ENV if env is None else env, REMOVE, owner, check)
 
 
 def back(path, check=False):
