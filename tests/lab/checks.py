@@ -117,8 +117,8 @@ def docker() -> int:
     with engine.session() as found:
         images.build(found)
         first, rest = _docker_files()
-        # Each of the first three has long waits.
-        return max(_pytest(*first, *_side_by_side(3)), _pytest(*rest, *_side_by_side(2), "--no-loadscope-reorder"))
+        # All of them have long waits.
+        return max(_pytest(*files, *_side_by_side(3), "--no-loadscope-reorder") for files in (first, rest))
 
 
 def _docker_files() -> tuple[list[str], list[str]]:
@@ -127,7 +127,7 @@ def _docker_files() -> tuple[list[str], list[str]]:
     The reference walk declares nothing, so the engine must have no other Open WebUI: beside it go files that make none there.
     """
     first = ["reference_walk", "postgres", "systemd"]
-    long = ["scenarios", "compose", "compose_stack", "compose_published", "old_source"]
+    long = ["scenarios", "compose", "source", "compose_stack", "compose_published", "old_source"]
     there = sorted(path.stem.removeprefix("test_") for path in (paths.ROOT / "tests" / "docker").glob("test_*.py"))
     rest = [name for name in dict.fromkeys([*long, *there]) if name not in first]
     return _of_docker(first), _of_docker(rest)
