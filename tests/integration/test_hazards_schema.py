@@ -70,6 +70,13 @@ def execute(target, *statements: str) -> None:
             connection.execute(statement)
 
 
+def texts(value: object) -> list[str]:
+    """All texts in an answer. Releases of Ansible wrap a warning in more or less."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    return [text for item in value for text in texts(item)] if isinstance(value, list) else [str(value)]
+
+
 # Tables that are oddly made
 
 
@@ -115,7 +122,7 @@ def test_an_odd_table_is_named_and_can_be_left_out(examine, both, source, schema
         result = both(source, schema_target, exclude_tables=[name])
         rows = {item["table"]: item["rows"] for item in result["left_out"] if item["why"] == "left out by exclude_tables"}
         assert rows[name] == source.rows('SELECT count(*) FROM "{}"'.format(name.replace('"', '""')))[0][0]
-        assert any(shown in str(warning) for warning in result["warnings"])
+        assert any(shown in text for text in texts(result["warnings"]))
     assert result["changed"]
 
 
