@@ -72,7 +72,7 @@ REFUSALS = {
     ),
     "exclusion": Refusal(
         "ALTER TABLE chat ADD CONSTRAINT one EXCLUDE USING hash (title WITH =) WHERE (title = 'bad')",
-        "an exclusion constraint is violated (one)",
+        "an exclusion constraint is violated (one on title)",
     ),
     "generated column": Refusal(
         "ALTER TABLE chat ADD shortness int GENERATED ALWAYS AS (100 / (length(title) - 3)) STORED",
