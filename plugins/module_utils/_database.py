@@ -24,6 +24,7 @@ from ansible_collections.openwebui.postgres.plugins.module_utils._connection imp
     only_row,
 )
 from ansible_collections.openwebui.postgres.plugins.module_utils._problems import Findings, refuse
+from ansible_collections.openwebui.postgres.plugins.module_utils._settings import MASK
 
 if PSYCOPG_IMPORT_ERROR is None:
     import psycopg
@@ -38,7 +39,6 @@ OLDEST_SERVER = 140000
 # From this one on, a role that may create roles is master only of those that it has ADMIN OPTION on.
 FIRST_STRICT = 160000
 BOOKKEEPING = "webui_migration"
-MASK = "********"
 # An interrupted DROP DATABASE leaves this as the limit of connections.
 INVALID = -2
 # Another run may be making the same things at this moment. What it has made by then is found by another look.

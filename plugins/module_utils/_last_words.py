@@ -15,6 +15,8 @@ import re
 from typing import Iterable, Iterator
 from urllib.parse import quote
 
+from ansible_collections.openwebui.postgres.plugins.module_utils._settings import MASK
+
 MOST = 10
 # Of a log that has no end: far enough back to find the error above the statement that it prints below.
 LOOKED_AT = 400
@@ -22,7 +24,6 @@ LOOKED_AT = 400
 AT_THE_END = 3
 LONGEST = 500
 BROKEN_AT_LEAST = 50
-MASK = "********"
 
 _COLOURS = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)")
 _CREDENTIALS = re.compile(r"(?<=://)\S+@")
