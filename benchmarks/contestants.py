@@ -136,8 +136,14 @@ class PostgresMigration(FromPyPI):
     def command(self, target: Target, source: Path, scratch: Path) -> Command:
         batch_size, proceed = "", "y"
         answers = (
-            source, target.login_host, target.login_port, target.login_db, target.login_user, target.login_password,
-            proceed, batch_size,
+            source,
+            target.login_host,
+            target.login_port,
+            target.login_db,
+            target.login_user,
+            target.login_password,
+            proceed,
+            batch_size,
         )
         return Command([self._venv / "bin" / self.script], stdin="".join(f"{answer}\n" for answer in answers))
 

@@ -132,8 +132,7 @@ class Builder:
                     chats.append(self._chat(messages, old=done * 2 < messages_wanted))
             done += len(messages)
             columns = (
-                "id user_id title created_at updated_at archived chat pinned meta folder_id tasks last_read_at"
-                " current_message_id variables"
+                "id user_id title created_at updated_at archived chat pinned meta folder_id tasks last_read_at current_message_id variables"
             )
             self._insert("chat", columns, chats)
             columns = (
@@ -168,8 +167,20 @@ class Builder:
         archived, pinned = int(self.rng.random() < 0.1), int(self.rng.random() < 0.02)
         tasks, variables = (None, None) if old else (_NULL, "{}")
         return (
-            chat, user, title, created, self.second, archived, text, pinned, meta, folder, tasks, self.second,
-            history[-1]["id"], variables,
+            chat,
+            user,
+            title,
+            created,
+            self.second,
+            archived,
+            text,
+            pinned,
+            meta,
+            folder,
+            tasks,
+            self.second,
+            history[-1]["id"],
+            variables,
         )
 
     def _history(self, turns: int, model: str) -> list[dict[str, Any]]:
@@ -199,9 +210,24 @@ class Builder:
     def _message_row(self, chat: str, user: str, message: dict[str, Any]) -> Row:
         usage = compact(message["usage"]) if "usage" in message else _NULL
         return (
-            f"{chat}-{message['id']}", chat, user, message["role"], message["parentId"], compact(message["content"]),
-            _NULL, message.get("model"), _NULL, _NULL, _NULL, 1, _NULL, _NULL, usage, message["timestamp"],
-            message["timestamp"], _NULL,
+            f"{chat}-{message['id']}",
+            chat,
+            user,
+            message["role"],
+            message["parentId"],
+            compact(message["content"]),
+            _NULL,
+            message.get("model"),
+            _NULL,
+            _NULL,
+            _NULL,
+            1,
+            _NULL,
+            _NULL,
+            usage,
+            message["timestamp"],
+            message["timestamp"],
+            _NULL,
         )
 
     def _channels(self, messages: int) -> None:
@@ -216,8 +242,15 @@ class Builder:
         # Channels count nanoseconds.
         rows = [
             (
-                self._id(), self.rng.choice(self.users), self.rng.choice(channels), self.writer.question(), "{}", _NULL,
-                self._tick() * 1_000_000_000, self.second * 1_000_000_000, 0,
+                self._id(),
+                self.rng.choice(self.users),
+                self.rng.choice(channels),
+                self.writer.question(),
+                "{}",
+                _NULL,
+                self._tick() * 1_000_000_000,
+                self.second * 1_000_000_000,
+                0,
             )
             for _turn in range(messages)
         ]

@@ -109,11 +109,11 @@ class Writer:
             one, two, three = self._pick(3)
             template = rng.choice(
                 (
-                    "    {0} = {1}.get(\"{2}\", {3})",
+                    '    {0} = {1}.get("{2}", {3})',
                     "    if {0} != '{1}':\n        return {2}[{3}]",
                     "\t{0}: {1}  # {2}",
-                    "    print(f\"{0}: {{{1}}}\\n\")",
-                    "SELECT {0}, count(*) FROM \"{1}\" WHERE {2} > {3};",
+                    '    print(f"{0}: {{{1}}}\\n")',
+                    'SELECT {0}, count(*) FROM "{1}" WHERE {2} > {3};',
                     "    for {0} in {1}({2}):",
                     "  const {0} = await {1}(`${{{2}}}/{3}`);",
                 )

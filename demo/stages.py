@@ -35,11 +35,9 @@ class Stage(Protocol):
     url: str
     database: Path
 
-    def start(self) -> Client:
-        ...
+    def start(self) -> Client: ...
 
-    def client(self) -> Client:
-        ...
+    def client(self) -> Client: ...
 
     def variables(self) -> dict[str, Any]:
         """The variables of its host in Ansible's inventory. Brings up what they name."""

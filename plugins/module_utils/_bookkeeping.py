@@ -109,6 +109,4 @@ def record(target: Target, path: str, fingerprint: str, revision: str, tables: l
 
 def abandon(target: Target, run: Run) -> None:
     """Note that the cutover that this run belonged to was called off."""
-    target.connection.execute(
-        f"UPDATE {SCHEMA}.run SET abandoned_at = clock_timestamp() WHERE run_id = %s", (run.run_id,)
-    )
+    target.connection.execute(f"UPDATE {SCHEMA}.run SET abandoned_at = clock_timestamp() WHERE run_id = %s", (run.run_id,))

@@ -334,9 +334,7 @@ def _leave_out_column(source: Source, table: TargetTable, column: Column, left_o
         findings.add("column", f"{table.name}.{column.name} holds data, and {why}", table=table.name, column=column.name)
 
 
-def _demand_default(
-    table: str, column: TargetColumn, rows: int, revision: str, left_out: list[LeftOut], findings: Findings
-) -> None:
+def _demand_default(table: str, column: TargetColumn, rows: int, revision: str, left_out: list[LeftOut], findings: Findings) -> None:
     step = FILLED_COLUMNS.get((table, column.name))
     if rows and column.not_null and not column.has_default:
         findings.add(

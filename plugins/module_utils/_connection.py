@@ -138,9 +138,7 @@ class Session:
                     raise
         self._demand_foreign_keys()
         # What is told to be committed has to outlive the server's next crash.
-        self.connection.execute(
-            "SELECT set_config('synchronous_commit', 'on', true) WHERE current_setting('synchronous_commit') = 'off'"
-        )
+        self.connection.execute("SELECT set_config('synchronous_commit', 'on', true) WHERE current_setting('synchronous_commit') = 'off'")
 
     def commit(self) -> None:
         """Make everything last."""
@@ -265,10 +263,7 @@ def _why_not_connected(error: Exception, parameters: dict[str, Any]) -> str:
     if "unsupported startup parameter" in reason:
         reason += "; leave it out of connect_params, or let the pooler ignore it (ignore_startup_parameters)"
     where = f"{parameters.get('host', 'the local socket')}, port {parameters.get('port')}"
-    return (
-        f"cannot connect to database {parameters.get('dbname')} as {parameters.get('user', 'the current user')} "
-        f"on {where}: {reason}"
-    )
+    return f"cannot connect to database {parameters.get('dbname')} as {parameters.get('user', 'the current user')} on {where}: {reason}"
 
 
 def _demand_server(connection: psycopg.Connection) -> None:

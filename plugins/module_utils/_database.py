@@ -406,7 +406,7 @@ _REASONS = (
     (
         r"pg_hba\.conf",
         lambda wanted: (
-            "Let it in with a line in the server's pg_hba.conf; if it says \"no encryption\", set webui_database_ssl_mode to require"
+            'Let it in with a line in the server\'s pg_hba.conf; if it says "no encryption", set webui_database_ssl_mode to require'
         ),
     ),
     (r"too many clients|connection slots", lambda wanted: "End some of its sessions, or raise max_connections"),
@@ -434,9 +434,7 @@ def _connected(options: dict[str, Any]) -> Iterator[_Connection]:
     if SECRET_PARAMETERS.intersection(options.get("connect_params") or {}):
         raise refuse("connection", "connect_params must not hold a password; use login_password")
     try:
-        connection = psycopg.connect(
-            **connection_parameters(options), autocommit=True, row_factory=dict_row, prepare_threshold=None
-        )
+        connection = psycopg.connect(**connection_parameters(options), autocommit=True, row_factory=dict_row, prepare_threshold=None)
     except (psycopg.Error, UnicodeError) as error:
         raise _NoConnection(_one_line(str(error) or type(error).__name__, options)) from None
     try:

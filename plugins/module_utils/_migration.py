@@ -220,9 +220,7 @@ class _Preparation:
     def _demand_free_target(self, plan: Plan) -> None:
         """Live data is never overwritten, unless the operator says so or it is our own and nobody has touched it."""
         for table, parent in self.target.referring_from_outside([*plan.names, *plan.dependents]):
-            self.findings.add(
-                "table", f"table {table} of the target refers to {parent} and is not Open WebUI's; move it elsewhere"
-            )
+            self.findings.add("table", f"table {table} of the target refers to {parent} and is not Open WebUI's; move it elsewhere")
         for table in self.target.holding_rows(list(plan.dependents)):
             self.findings.add(
                 "target_data",
@@ -250,9 +248,7 @@ class _Preparation:
         if self.last.abandoned:
             return True
         known = {table["name"]: table["digest"] for table in self.last.tables}
-        return set(known) == set(plan.names) and all(
-            str(read_back(self.target, table)) == known[table.name] for table in plan.tables
-        )
+        return set(known) == set(plan.names) and all(str(read_back(self.target, table)) == known[table.name] for table in plan.tables)
 
     def loaded(self, plan: Plan, loader: Loader) -> list[dict[str, Any]]:
         """What was loaded, as it is returned and recorded."""

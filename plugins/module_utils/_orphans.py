@@ -262,8 +262,7 @@ class Orphans:
             raise AssertionError("one whose parent cannot lose rows has nothing to be told of")
         child, parent = self.tables[link.child], self.tables[link.parent]
         self.source.execute(
-            f"CREATE TEMP TABLE webui_reference_{link.number} (parent INTEGER, child INTEGER, PRIMARY KEY (parent, child)) "
-            "WITHOUT ROWID"
+            f"CREATE TEMP TABLE webui_reference_{link.number} (parent INTEGER, child INTEGER, PRIMARY KEY (parent, child)) WITHOUT ROWID"
         )
         self.source.execute(
             f"INSERT INTO temp.webui_reference_{link.number} SELECT parent.{parent.rowid}, child.{child.rowid} "
@@ -290,9 +289,7 @@ class Orphans:
         )
 
     def _count(self, condition: str) -> list[tuple[_Link, int]]:
-        rows = self.source.query(
-            f"SELECT link, count(*) FROM temp.webui_orphan AS orphan WHERE {condition} GROUP BY link ORDER BY link"
-        )
+        rows = self.source.query(f"SELECT link, count(*) FROM temp.webui_orphan AS orphan WHERE {condition} GROUP BY link ORDER BY link")
         return [(self.links[number - 1], count) for number, count in rows]
 
     def report(self) -> dict[str, Any]:

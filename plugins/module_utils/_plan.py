@@ -144,9 +144,7 @@ class _Reference:
     :param comparable: whether the source has what the key refers to.
     """
 
-    def __init__(
-        self, source: Source, key: ForeignKey, row_key: Sequence[str], parent: TargetTable | None, comparable: bool
-    ) -> None:
+    def __init__(self, source: Source, key: ForeignKey, row_key: Sequence[str], parent: TargetTable | None, comparable: bool) -> None:
         self.source = source
         self.key = key
         self.row_key = row_key

@@ -137,9 +137,7 @@ class Target:
         keys = {table: tuple(names) for table, names in self.rows(_PRIMARY_KEYS, self.schema)}
         acting = self.acting()
         return {
-            table: TargetTable(
-                table, columns.get(table, {}), keys.get(table, ()), owner, owned, acting, frozenset(computed.get(table, ()))
-            )
+            table: TargetTable(table, columns.get(table, {}), keys.get(table, ()), owner, owned, acting, frozenset(computed.get(table, ())))
             for table, owner, owned in self.rows(_TABLES, self.schema)
         }
 
@@ -227,21 +225,18 @@ class Target:
     def revisions(self) -> list[str]:
         """The alembic revisions that the schema is stamped with: one, if all is well. A NULL counts as an empty one."""
         query = sql.SQL("SELECT version_num FROM {}").format(self.name("alembic_version"))
-        return sorted(str(version or "") for version, in self.connection.execute(query).fetchall())
+        return sorted(str(version or "") for (version,) in self.connection.execute(query).fetchall())
 
     def present(self, tables: Sequence[str]) -> list[str]:
         """Which of these tables are there."""
         query = "SELECT tablename::text FROM pg_tables WHERE schemaname = %s AND tablename = ANY (%s) ORDER BY 1"
-        return [name for name, in self.rows(query, self.schema, list(tables))] if tables else []
+        return [name for (name,) in self.rows(query, self.schema, list(tables))] if tables else []
 
     def holding_rows(self, tables: list[str]) -> list[str]:
         """Which of these tables have any row."""
         if not tables:
             return []
-        queries = [
-            sql.SQL("SELECT {} WHERE EXISTS (SELECT FROM {})").format(sql.Literal(table), self.name(table))
-            for table in tables
-        ]
+        queries = [sql.SQL("SELECT {} WHERE EXISTS (SELECT FROM {})").format(sql.Literal(table), self.name(table)) for table in tables]
         return [row[0] for row in self.connection.execute(sql.SQL(" UNION ALL ").join(queries)).fetchall()]
 
     def may_create_schema(self) -> bool:
@@ -259,15 +254,11 @@ class Target:
 
     def can_compress_with_lz4(self) -> bool:
         """Whether the server was built with lz4 for large values."""
-        return bool(
-            self.rows("SELECT 1 FROM pg_settings WHERE name = 'default_toast_compression' AND 'lz4' = ANY (enumvals)")
-        )
+        return bool(self.rows("SELECT 1 FROM pg_settings WHERE name = 'default_toast_compression' AND 'lz4' = ANY (enumvals)"))
 
 
 # How many digits of a fraction of a second are kept, the whole modifier of such a type.
-_TIMES = frozenset(
-    {"timestamp without time zone", "timestamp with time zone", "time without time zone", "time with time zone"}
-)
+_TIMES = frozenset({"timestamp without time zone", "timestamp with time zone", "time without time zone", "time with time zone"})
 
 
 def _column(

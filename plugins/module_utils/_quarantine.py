@@ -49,7 +49,7 @@ def thaw(frozen: Any) -> object:
     """The value that :func:`freeze` was given."""
     if frozen is None:
         return None
-    (kind, value), = frozen.items()
+    ((kind, value),) = frozen.items()
     return _DECODERS[kind](value)
 
 

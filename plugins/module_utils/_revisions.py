@@ -365,10 +365,7 @@ def likely_revision(source: Source, revisions: Iterable[str]) -> str | None:
     """The newest of some revisions of which a file has all tables and columns; None where it has those of none."""
     virtual = source.virtual_tables()
     has = {
-        (fold(table), fold(column.name))
-        for table in source.tables()
-        if table not in virtual
-        for column in source.readable_columns(table)
+        (fold(table), fold(column.name)) for table in source.tables() if table not in virtual for column in source.readable_columns(table)
     }
     for revision in sorted((known for known in revisions if known in STEPS), key=STEPS.index, reverse=True):
         made = made_by_steps(revision)

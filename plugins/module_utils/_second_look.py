@@ -81,9 +81,7 @@ class SecondLook:
     :param probed: the names of the tables that have been probed; others are added as they are.
     """
 
-    def __init__(
-        self, source: Source, target: Target, plan: Plan, findings: Findings, read: ReadTable, probed: set[str]
-    ) -> None:
+    def __init__(self, source: Source, target: Target, plan: Plan, findings: Findings, read: ReadTable, probed: set[str]) -> None:
         self.source = source
         self.target = target
         self.plan = plan
@@ -154,15 +152,11 @@ class SecondLook:
                 column=", ".join(index.expressions),
             )
 
-    def _report_violations(
-        self, clone: sql.Identifier, key: sql.Composed, table: TablePlan, name: str, expression: str
-    ) -> None:
+    def _report_violations(self, clone: sql.Identifier, key: sql.Composed, table: TablePlan, name: str, expression: str) -> None:
         query = sql.SQL("SELECT {} FROM {} WHERE NOT ({})").format(key, clone, sql.SQL(expression))
         for (text,) in self._ask(query):
             row_key = key_text((text,))
-            self.findings.add(
-                "check", f"{table.name} {row_key}: violates the check constraint {name}", table=table.name, key=row_key
-            )
+            self.findings.add("check", f"{table.name} {row_key}: violates the check constraint {name}", table=table.name, key=row_key)
 
     def _ask(self, query: sql.Composed) -> list[tuple[Any, ...]]:
         """Rows of a query on the temporary table. An expression may look at JSON, which is not in it, or fail on some row."""

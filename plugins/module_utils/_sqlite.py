@@ -247,10 +247,10 @@ def _demand_sqlite(path: str, header: bytes, size: int) -> None:
 
 def _demand_all_pages(path: str, header: bytes) -> None:
     """Compare the size in the header with the file's, where no log and no journal has the last word on it."""
-    page_size, = struct.unpack(">H", header[16:18])
+    (page_size,) = struct.unpack(">H", header[16:18])
     page_size = 65536 if page_size == 1 else page_size
     changes, pages = struct.unpack(">II", header[24:32])
-    valid_for, = struct.unpack(">I", header[92:96])
+    (valid_for,) = struct.unpack(">I", header[92:96])
     # Asked for after the header was read: a file in use grows.
     size, _mtime_ns = _stamp(path)
     if changes == valid_for and pages * page_size > size:
@@ -432,11 +432,11 @@ class Source:
     def tables(self) -> list[str]:
         """The names of all tables but SQLite's own, sorted."""
         sql = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY name"
-        return [text(name) for name, in self.query(sql)]
+        return [text(name) for (name,) in self.query(sql)]
 
     def views(self) -> list[str]:
         """The names of all views, sorted."""
-        return [text(name) for name, in self.query("SELECT name FROM sqlite_master WHERE type = 'view' ORDER BY name")]
+        return [text(name) for (name,) in self.query("SELECT name FROM sqlite_master WHERE type = 'view' ORDER BY name")]
 
     def virtual_tables(self) -> dict[str, str]:
         """The virtual tables, such as those for full-text search, each with the module of SQLite that makes it."""
@@ -533,7 +533,7 @@ class Source:
         tables = [table for table in self.tables() if fold(table) == "alembic_version"]
         if not tables or "version_num" not in {fold(column.name) for column in self.columns(tables[0])}:
             return None
-        return sorted("" if version is None else text(version) for version, in self.query("SELECT version_num FROM alembic_version"))
+        return sorted("" if version is None else text(version) for (version,) in self.query("SELECT version_num FROM alembic_version"))
 
     def revision(self) -> str | None:
         """The alembic revision of the file, or None where it has none, or more than one."""

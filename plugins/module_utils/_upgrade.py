@@ -86,7 +86,7 @@ def _groups_in_doubt(source: Source) -> Iterable[str]:
 
 def _knowledge_in_doubt(source: Source) -> Iterable[str]:
     """Open WebUI itself skips files that are not there any more."""
-    files = {text(key) for key, in source.query("SELECT id FROM file")}
+    files = {text(key) for (key,) in source.query("SELECT id FROM file")}
 
     def existing(data: Any) -> Any:
         named = data.get("file_ids") if isinstance(data, dict) else None

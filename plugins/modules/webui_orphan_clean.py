@@ -167,9 +167,7 @@ def main() -> None:
         if options["state"] == "restored":
             result = restore(options["path"], options["quarantine_file"], module.check_mode)
         else:
-            result = clean(
-                options["path"], options["tables"], options["quarantine"], module.check_mode, options["exclude_tables"]
-            )
+            result = clean(options["path"], options["tables"], options["quarantine"], module.check_mode, options["exclude_tables"])
     except Refused as refused:
         module.fail_json(
             msg=str(refused),

@@ -229,9 +229,7 @@ def main() -> None:
         return result[0], result[1]
 
     options = module.params
-    module.exit_json(
-        **info(run, options["unit"], options["python"], options["environment"], options["log_lines"], options["sqlite_path"])
-    )
+    module.exit_json(**info(run, options["unit"], options["python"], options["environment"], options["log_lines"], options["sqlite_path"]))
 
 
 def _name_of(user: str) -> str:

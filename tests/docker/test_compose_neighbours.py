@@ -74,9 +74,7 @@ PROJECTS: dict[str, dict[str, Any]] = {
         "token": "a token",
         "motd": "hello",
     },
-    "volumes": {
-        "compose.yaml": {"services": {"store": {"volumes": ["/shared"]}, CHAT: {"volumes": ["/data"], "volumes_from": ["store"]}}}
-    },
+    "volumes": {"compose.yaml": {"services": {"store": {"volumes": ["/shared"]}, CHAT: {"volumes": ["/data"], "volumes_from": ["store"]}}}},
     "namespaces": {"compose.yaml": {"services": {CHAT: {"ipc": "shareable"}, "side": {"ipc": "service:chat"}}}},
     "built": {
         "compose.yaml": {"services": {"cache": {"pull_policy": "always"}, CHAT: {"pull_policy": "build", "depends_on": ["cache"]}}},
@@ -251,9 +249,7 @@ def test_all_go_back(docker: Docker, projects: dict[str, Path], to_state: Callab
         assert ids(docker, folder) == there, name
 
 
-def test_what_cannot_be_moved_is_said(
-    docker: Docker, scratch: Scratch, waiting: dict[str, Any], to_state: Callable[..., Run]
-) -> None:
+def test_what_cannot_be_moved_is_said(docker: Docker, scratch: Scratch, waiting: dict[str, Any], to_state: Callable[..., Run]) -> None:
     folders = {}
     for name, (services, _text) in REFUSED.items():
         folder = folders[name] = scratch.folder(scratch.name(name))

@@ -311,9 +311,7 @@ def test_every_instance_has_a_database_and_an_owner_without_more_rights(
     assert not (eighteen.folder / "secrets" / "owner-third").exists()
 
 
-def test_a_system_with_python_39_and_no_compose_plugin(
-    docker: Docker, scratch: Scratch, image: Callable[..., str], hosts: Hosts
-) -> None:
+def test_a_system_with_python_39_and_no_compose_plugin(docker: Docker, scratch: Scratch, image: Callable[..., str], hosts: Hosts) -> None:
     """As Amazon Linux 2023 is: Docker is in its packages, and no Compose plugin."""
     ours = Path(os.environ["DOCKER_CONFIG"]) / "cli-plugins" / "docker-compose"
     config = scratch.folder("amazon-config")

@@ -31,9 +31,7 @@ ON_POSTGRESQL = "ON POSTGRESQL already. There is nothing to move."
 
 
 @pytest.fixture(scope="module")
-def webui(
-    docker: Docker, image: Callable[..., str], scratch: Scratch, use: Callable[[Path], Path]
-) -> Iterator[WebUIContainer]:
+def webui(docker: Docker, image: Callable[..., str], scratch: Scratch, use: Callable[[Path], Path]) -> Iterator[WebUIContainer]:
     """In an engine of our own with the names and the port of the guide; in somebody else's with names that are free."""
     name = scratch.adopt("open-webui") if docker.engine.own else scratch.name("webui")
     found = WebUIContainer(docker, name, 80 if docker.engine.own else scratch.port(), use(scratch.folder("webui")))
@@ -165,9 +163,7 @@ def test_orphans_were_moved_into_quarantine(webui: WebUIContainer, variables: di
     assert {"chat_file", "knowledge_file"} <= tables
 
 
-def test_no_secret_is_in_the_output(
-    webui: WebUIContainer, variables: dict[str, Any], world: World, migrated: Run
-) -> None:
+def test_no_secret_is_in_the_output(webui: WebUIContainer, variables: dict[str, Any], world: World, migrated: Run) -> None:
     files = [path for path in Path(variables["webui_postgres_dir"], "secrets").rglob("*") if path.is_file()]
     passwords = [path.read_text().strip() for path in files]
     assert len(passwords) == 2
@@ -196,9 +192,7 @@ def test_an_audit_afterwards_works(inventory: Path, migrated: Run) -> None:
     assert ON_POSTGRESQL in run.said
 
 
-def test_the_way_back(
-    webui: WebUIContainer, world: World, inventory: Path, before: tuple[Snapshot, dict[str, Any]], migrated: Run
-) -> None:
+def test_the_way_back(webui: WebUIContainer, world: World, inventory: Path, before: tuple[Snapshot, dict[str, Any]], migrated: Run) -> None:
     webui_play.play(webui_play.ROLLBACK, inventory, "-vvv").succeeded()
     now = webui.inspect()
     assert now["Id"] == before[1]["Id"]

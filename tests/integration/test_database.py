@@ -314,9 +314,7 @@ def test_a_schema_of_another_role(place, held, lacks):
     place.sql("CREATE SCHEMA ui AUTHORIZATION {other}", place.database)
     if held:
         place.sql(f"GRANT {held} ON SCHEMA ui TO {{owner}}", place.database)
-    (message,) = place.refused(
-        f"belongs to {place.other}: it lacks {lacks} there", admin=place.server.cluster.superuser, schema="ui"
-    )
+    (message,) = place.refused(f"belongs to {place.other}: it lacks {lacks} there", admin=place.server.cluster.superuser, schema="ui")
     place.take_advice(message, place.database)
     assert place.run(schema="ui").get("ready") is True
 
@@ -417,7 +415,5 @@ def test_several_things_at_once(place):
     place.make_owner("CONNECTION LIMIT 0")
     place.sql("CREATE ROLE {other}")
     place.sql("CREATE DATABASE {database} OWNER {other} ENCODING 'SQL_ASCII' LOCALE 'C' TEMPLATE template0")
-    messages = place.refused(
-        "CONNECTION LIMIT -1", "has the encoding", "may not create schemas", admin=place.server.cluster.superuser
-    )
+    messages = place.refused("CONNECTION LIMIT -1", "has the encoding", "may not create schemas", admin=place.server.cluster.superuser)
     assert len(messages) == 3

@@ -336,7 +336,7 @@ def test_other_types_move_without_loss(both, source, any_schema_target, declared
     with any_schema_target.connect(options="-c TimeZone=UTC -c extra_float_digits=1") as connection:
         # A char loses its blanks when it is cast, so it is not.
         column = "concat('[', v, ']')" if declared == "char(4)" else "v::text"
-        found = [value for value, in connection.execute(f"SELECT {column} FROM plugin ORDER BY id").fetchall()]
+        found = [value for (value,) in connection.execute(f"SELECT {column} FROM plugin ORDER BY id").fetchall()]
     if expected is None:
         assert [repr(float(value)) for value in found] == [repr(float(value)) for value in stored]
     elif declared == "char(4)":

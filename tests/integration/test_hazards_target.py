@@ -495,9 +495,7 @@ def set_for_role(target, settings: dict[str, str]) -> None:
 
 def test_settings_of_the_role_do_not_matter(migrate, source, schema_target):
     with schema_target.connect() as connection:
-        connection.execute(
-            "CREATE FUNCTION linger() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN PERFORM pg_sleep(2); RETURN NULL; END$$"
-        )
+        connection.execute("CREATE FUNCTION linger() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN PERFORM pg_sleep(2); RETURN NULL; END$$")
         connection.execute("CREATE TRIGGER linger AFTER INSERT ON chat FOR EACH STATEMENT EXECUTE FUNCTION linger()")
     # The limits on time hold for the module's first statements, too, and these may be slow on a busy machine.
     settings = {

@@ -143,7 +143,7 @@ def test_row_level_security_that_binds_the_owner(migrate, source, any_schema_tar
         result = migrate(source, any_schema_target, check=check)
         (problem,) = result["problems"]
         assert (problem["kind"], problem["table"]) == ("privilege", table)
-        assert f'table {table} of the target has row-level security' in problem["message"]
+        assert f"table {table} of the target has row-level security" in problem["message"]
         assert f'ALTER TABLE "public"."{table}" NO FORCE ROW LEVEL SECURITY' in problem["message"]
     with any_schema_target.connect() as connection:
         connection.execute(f"ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY")

@@ -41,9 +41,7 @@ class Target:
 
     @property
     def url(self) -> str:
-        user, password, database = (
-            quote(part, safe="") for part in (self.login_user, self.login_password, self.login_db)
-        )
+        user, password, database = (quote(part, safe="") for part in (self.login_user, self.login_password, self.login_db))
         return f"postgresql://{user}:{password}@{self.login_host}:{self.login_port}/{database}"
 
     def connect(self, **parameters) -> psycopg.Connection:

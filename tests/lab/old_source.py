@@ -85,8 +85,6 @@ def fill(path: Path) -> Path:
     }
     chat = {"title": "Sums", "history": {"messages": messages, "currentId": "m2"}}
     for key, user, title in (("c1", "ada", "Sums"), ("shared", "shared-c1", "Sums, shared")):
-        _insert(
-            path, "chat", id=key, user_id=user, title=title, chat=json.dumps(chat), meta="{}", archived=0, created_at=1, updated_at=2
-        )
+        _insert(path, "chat", id=key, user_id=user, title=title, chat=json.dumps(chat), meta="{}", archived=0, created_at=1, updated_at=2)
     _insert(path, "oauth_session", id="o1", user_id="gone", provider="p", token="t", expires_at=1, created_at=1, updated_at=1)
     return path

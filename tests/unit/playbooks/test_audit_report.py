@@ -46,7 +46,7 @@ def report(**audit: Any) -> list[str]:
 
 def run(lines: list[str]) -> Run:
     """A play that has said these lines, as ansible.builtin.debug prints them."""
-    return Run(0, f'ok: [host] => {json.dumps({"changed": False, "msg": lines}, indent=4)}\n\nPLAY RECAP ***\nhost : ok=1 changed=0')
+    return Run(0, f"ok: [host] => {json.dumps({'changed': False, 'msg': lines}, indent=4)}\n\nPLAY RECAP ***\nhost : ok=1 changed=0")
 
 
 @pytest.mark.parametrize(

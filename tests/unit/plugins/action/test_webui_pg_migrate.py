@@ -97,7 +97,11 @@ class Remote:
         self.check_modes: list[bool] = []
 
     def execute_module(
-        self, plugin: ActionModule, module_name: str | None = None, module_args: dict | None = None, task_vars: object = None,
+        self,
+        plugin: ActionModule,
+        module_name: str | None = None,
+        module_args: dict | None = None,
+        task_vars: object = None,
         wrap_async: bool = False,
     ) -> dict[str, Any]:
         arguments = plugin._task.args if module_args is None else module_args
@@ -147,7 +151,9 @@ def test_progress_is_shown_and_nothing_of_the_background_is_left(run):
     assert answer == {"changed": True}
     assert [line[:17] for line in lines] == ["[web1] loading 10", "[web1] loading 60"]
     assert [(name, arguments.get("mode")) for name, arguments, _wrap in remote.calls] == [
-        ("module", None), ("ansible.legacy.async_status", "status"), ("ansible.legacy.async_status", "cleanup"),
+        ("module", None),
+        ("ansible.legacy.async_status", "status"),
+        ("ansible.legacy.async_status", "cleanup"),
     ]
     assert remote.calls[1][1] == {"jid": "j1.2", "mode": "status", "_async_dir": "/home/ada/.ansible_async"}
     file = remote.calls[0][1]["progress_file"]

@@ -193,8 +193,11 @@ def test_check_mode_makes_nothing(make_source, dest, folder_state, journal_mode)
 
 def test_rows_still_in_the_write_ahead_log_of_a_running_server(make_source, dest, start_writer, folder_state):
     path = make_source(journal_mode="wal")
-    writer = start_writer(path, "db.execute(\"INSERT INTO user VALUES ('u', 'in the log')\"); db.execute('BEGIN IMMEDIATE'); "
-                                "db.execute(\"INSERT INTO user VALUES ('v', 'not committed')\")")
+    writer = start_writer(
+        path,
+        "db.execute(\"INSERT INTO user VALUES ('u', 'in the log')\"); db.execute('BEGIN IMMEDIATE'); "
+        "db.execute(\"INSERT INTO user VALUES ('v', 'not committed')\")",
+    )
     before = folder_state(path)
     result = back_up(path, dest, 5, check=False)
     assert rows(result["backup_file"], "SELECT name FROM user") == [("in the log",)]

@@ -41,9 +41,14 @@ def test_by_default_the_local_socket_as_the_current_user():
 
 def test_each_option_has_its_parameter():
     given = {
-        "login_host": ("host", "db"), "login_port": ("port", 5433), "login_user": ("user", "ada"),
-        "login_password": ("password", "x"), "ssl_mode": ("sslmode", "verify-full"), "ca_cert": ("sslrootcert", "/ca"),
-        "ssl_cert": ("sslcert", "/c"), "ssl_key": ("sslkey", "/k"),
+        "login_host": ("host", "db"),
+        "login_port": ("port", 5433),
+        "login_user": ("user", "ada"),
+        "login_password": ("password", "x"),
+        "ssl_mode": ("sslmode", "verify-full"),
+        "ca_cert": ("sslrootcert", "/ca"),
+        "ssl_cert": ("sslcert", "/c"),
+        "ssl_key": ("sslkey", "/k"),
     }
     parameters = connection_parameters(options(**{name: value for name, (_parameter, value) in given.items()}))
     assert {name: parameters[name] for name, _value in given.values()} == dict(given.values())
@@ -149,9 +154,7 @@ class FakeConnection:
     :param fails: what it answers to the first attempts to begin.
     """
 
-    def __init__(
-        self, version: int = 160004, encoding: str = "UTF8", standby: bool = False, fails: list[Exception] | None = None
-    ) -> None:
+    def __init__(self, version: int = 160004, encoding: str = "UTF8", standby: bool = False, fails: list[Exception] | None = None) -> None:
         self.status = {"server_encoding": encoding, "in_hot_standby": "on" if standby else "off"}
         self.info = SimpleNamespace(
             server_version=version,

@@ -112,7 +112,7 @@ def test_a_role_that_others_have_made(version, administers, acts, expected):
         assert said[0] == (
             "boss may not act for the role ada at db.example.org port 5432, which another administrator has made, and so cannot create a "
             'database that it owns. Run as that administrator or a superuser: GRANT "ada" TO "boss" WITH SET TRUE; or: CREATE DATABASE '
-            "\"webui\" OWNER \"ada\" ENCODING 'UTF8' TEMPLATE template0."
+            '"webui" OWNER "ada" ENCODING \'UTF8\' TEMPLATE template0.'
         )
 
 

@@ -58,7 +58,7 @@ def content(path: str) -> dict[str, list[tuple]]:
     """All rows of all tables with their rowids and storage classes."""
     with closing(sqlite3.connect(path)) as connection:
         connection.text_factory = bytes
-        names = [name.decode() for name, in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        names = [name.decode() for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
         found = {}
         for name in names:
             table = '"' + name.replace('"', '""') + '"'
@@ -99,9 +99,7 @@ def test_goes_on_until_there_are_no_orphans_left(make_source, quarantine):
 
 
 @pytest.mark.parametrize("journal_mode", ["delete", "wal"])
-def test_check_mode_tells_what_a_real_run_then_does_and_writes_nothing(
-    make_source, quarantine, folder_state, journal_mode
-):
+def test_check_mode_tells_what_a_real_run_then_does_and_writes_nothing(make_source, quarantine, folder_state, journal_mode):
     path = make_source(*FILES, *FOLDERS, journal_mode=journal_mode)
     before = folder_state(path)
     rehearsal = clean(path, None, quarantine, check=True)
@@ -113,9 +111,7 @@ def test_check_mode_tells_what_a_real_run_then_does_and_writes_nothing(
 
 
 @pytest.mark.parametrize("journal_mode", ["delete", "wal"])
-def test_a_second_run_changes_nothing_and_does_not_touch_the_file(
-    make_source, quarantine, folder_state, journal_mode
-):
+def test_a_second_run_changes_nothing_and_does_not_touch_the_file(make_source, quarantine, folder_state, journal_mode):
     path = make_source(*FILES, journal_mode=journal_mode)
     assert clean(path, None, quarantine, check=False)["changed"]
     before = folder_state(path)
@@ -145,8 +141,11 @@ def test_sees_rows_that_are_still_in_the_write_ahead_log(make_source, quarantine
 
 def test_rolls_a_hot_journal_back_first(make_source, quarantine, start_writer):
     path = make_source(*FILES)
-    start_writer(path, "db.execute('PRAGMA cache_size = 1'); db.execute('BEGIN'); db.execute('DELETE FROM chat'); "
-                       "db.execute('INSERT INTO chat_file SELECT hex(randomblob(900)), 1 FROM pragma_function_list')").kill()
+    start_writer(
+        path,
+        "db.execute('PRAGMA cache_size = 1'); db.execute('BEGIN'); db.execute('DELETE FROM chat'); "
+        "db.execute('INSERT INTO chat_file SELECT hex(randomblob(900)), 1 FROM pragma_function_list')",
+    ).kill()
     assert os.path.exists(path + "-journal")
     assert counted(clean(path, None, quarantine, check=False)) == ([("chat_file", "chat", 2)], [])
     assert rows(path, "SELECT id FROM chat_file") == [(b"f1",)]
@@ -280,15 +279,15 @@ def test_hostile_names(make_source, quarantine):
     path = make_source(
         'CREATE TABLE "group" ("key" TEXT PRIMARY KEY, "from" TEXT REFERENCES "group" ("key") ON DELETE SET NULL)',
         'CREATE TABLE "it\'s ""quoted"" [and] `so` %s" ("a ""b""" TEXT REFERENCES "GROUP" ("KEY"), "rowid" TEXT, "parent" TEXT)',
-        "CREATE TABLE webui_orphan (id INTEGER PRIMARY KEY, \"oid\" TEXT, chat TEXT REFERENCES chat)",
+        'CREATE TABLE webui_orphan (id INTEGER PRIMARY KEY, "oid" TEXT, chat TEXT REFERENCES chat)',
         "INSERT INTO \"group\" VALUES ('g', 'gone')",
-        "INSERT INTO \"it's \"\"quoted\"\" [and] `so` %s\" VALUES ('g', 1, 1), ('gone', 2, 2)",
+        'INSERT INTO "it\'s ""quoted"" [and] `so` %s" VALUES (\'g\', 1, 1), (\'gone\', 2, 2)',
         "INSERT INTO webui_orphan VALUES (5, 6, 'gone')",
     )
     before = content(path)
     result = clean(path, None, quarantine, check=False)
     assert counted(result) == (
-        [("it's \"quoted\" [and] `so` %s", "group", 1), ("webui_orphan", "chat", 1)],
+        [('it\'s "quoted" [and] `so` %s', "group", 1), ("webui_orphan", "chat", 1)],
         [("group", "group", "from", 1)],
     )
     assert restore(path, result["quarantine_file"], check=False)["changed"]
@@ -378,9 +377,27 @@ def test_the_quarantine_holds_every_column_and_only_its_owner_can_read_it(make_s
 
 
 VALUES = (
-    "NULL", "1", "-9223372036854775808", "9223372036854775807", "0.1", "-0.0", "1e308", "9e999", "-9e999", "''", "x''",
-    "'plain'", "'naïve 한국어 👩‍👩‍👧 e\u0301 \u2028'", "'it''s \"x\" \\N \\. %s {{ x }} {% raw %}'", "'a' || char(10, 13, 9) || 'b'",
-    "x'00ff80'", "CAST(x'61ff62' AS TEXT)", "CAST(x'6100c3' AS TEXT)", "'a' || char(0) || 'b'", "CAST(x'eda080' AS TEXT)", "'\ufeff{}'",
+    "NULL",
+    "1",
+    "-9223372036854775808",
+    "9223372036854775807",
+    "0.1",
+    "-0.0",
+    "1e308",
+    "9e999",
+    "-9e999",
+    "''",
+    "x''",
+    "'plain'",
+    "'naïve 한국어 👩‍👩‍👧 e\u0301 \u2028'",
+    "'it''s \"x\" \\N \\. %s {{ x }} {% raw %}'",
+    "'a' || char(10, 13, 9) || 'b'",
+    "x'00ff80'",
+    "CAST(x'61ff62' AS TEXT)",
+    "CAST(x'6100c3' AS TEXT)",
+    "'a' || char(0) || 'b'",
+    "CAST(x'eda080' AS TEXT)",
+    "'\ufeff{}'",
 )
 
 
@@ -493,11 +510,24 @@ GOOD = '{"table": "chat_file", "rowid": 9, "action": "removed", "nulled": [], "r
 @pytest.mark.parametrize(
     "line",
     [
-        "no json\n", "[]\n", "7\n", "{}\n", "\n", GOOD[:-20] + "\n", GOOD.replace("removed", "dropped"), GOOD.replace("removed", "nulled"),
-        GOOD.replace("9,", '"9",'), GOOD.replace("9,", "99999999999999999999,"), GOOD.replace('{"text": "f9"}', '{"text": 9}'),
-        GOOD.replace('{"text": "f9"}', '"f9"'), GOOD.replace('{"text": "f9"}', '{"blob": "?"}'), GOOD.replace("text", "verse"),
-        GOOD.replace('{"text": "f9"}', '{"integer": 18446744073709551616}'), GOOD.replace('{"text": "f9"}', '{}'),
-        GOOD.replace('"nulled": []', '"nulled": ["nothing"]'), "[" * 100000 + "\n",
+        "no json\n",
+        "[]\n",
+        "7\n",
+        "{}\n",
+        "\n",
+        GOOD[:-20] + "\n",
+        GOOD.replace("removed", "dropped"),
+        GOOD.replace("removed", "nulled"),
+        GOOD.replace("9,", '"9",'),
+        GOOD.replace("9,", "99999999999999999999,"),
+        GOOD.replace('{"text": "f9"}', '{"text": 9}'),
+        GOOD.replace('{"text": "f9"}', '"f9"'),
+        GOOD.replace('{"text": "f9"}', '{"blob": "?"}'),
+        GOOD.replace("text", "verse"),
+        GOOD.replace('{"text": "f9"}', '{"integer": 18446744073709551616}'),
+        GOOD.replace('{"text": "f9"}', "{}"),
+        GOOD.replace('"nulled": []', '"nulled": ["nothing"]'),
+        "[" * 100000 + "\n",
         '{"table": "chat", "key": "6f1c", "column": "chat", "rule": "nul", "original": {"text": "x"}}\n',
     ],
 )
@@ -519,9 +549,7 @@ def test_a_quarantine_cannot_name_just_any_table(make_source, tmp_path, table):
         restore(make_source(*FILES), str(file), check=False)
 
 
-@pytest.mark.parametrize(
-    ("name", "reason"), [("missing.jsonl", "No such file"), (".", "Is a directory"), ("latin1", "not UTF-8")]
-)
+@pytest.mark.parametrize(("name", "reason"), [("missing.jsonl", "No such file"), (".", "Is a directory"), ("latin1", "not UTF-8")])
 def test_a_quarantine_that_cannot_be_read(make_source, tmp_path, name, reason):
     (tmp_path / "latin1").write_bytes(b'{"table": "\xff"}\n')
     with pytest.raises(Refused, match=reason):
@@ -705,7 +733,7 @@ def test_a_table_reads_as_if_its_orphans_had_been_dealt_with(make_source):
     with open_source(make_source(*FOLDERS)) as source:
         orphans = _orphans.Orphans(source, None)
         folders, leaves = orphans.omission("folder"), orphans.omission("leaf")
-        assert [key for key, in source.query(f"SELECT id FROM main.folder WHERE {folders.stays}")] == [1, 2]
+        assert [key for (key,) in source.query(f"SELECT id FROM main.folder WHERE {folders.stays}")] == [1, 2]
         query = f"SELECT id, CASE WHEN NOT ({leaves.nulled['folder']}) THEN folder END FROM main.leaf WHERE {leaves.stays}"
         assert list(source.query(query)) == [(b"a", 2), (b"b", None), (b"c", None), (b"d", None)]
         assert orphans.omission("user") is None

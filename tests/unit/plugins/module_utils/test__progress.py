@@ -56,7 +56,13 @@ def test_it_is_written_now_and_then_and_not_for_every_row(path, watch):
     watch.now += 0.3
     progress.advance("note", 1, 100)
     assert read(path) == {
-        "phase": "load", "table": "note", "rows": 3, "rows_total": 10, "bytes": 300, "bytes_total": 1000, "seconds": 0.6,
+        "phase": "load",
+        "table": "note",
+        "rows": 3,
+        "rows_total": 10,
+        "bytes": 300,
+        "bytes_total": 1000,
+        "seconds": 0.6,
     }
 
 

@@ -79,7 +79,11 @@ def test_all_repairs_of_a_row_are_told_one_by_one(read):
     assert [(item["column"], item["rule"]) for item in found.repairs.listed] == [("title", "nul"), ("data", "json_escape+json_number")]
     assert found.repairs.total == 2
     assert found.repairs.values.groups()[1] == {
-        "table": "note", "column": "data", "rule": "json_escape+json_number", "rows": 1, "keys": ["a"],
+        "table": "note",
+        "column": "data",
+        "rule": "json_escape+json_number",
+        "rows": 1,
+        "keys": ["a"],
     }
 
 
@@ -88,10 +92,15 @@ def test_where_repairs_are_not_allowed_they_are_refusals(read):
     assert found.rows == []
     assert found.repairs.total == 0
     assert problems(found.findings) == [
-        {"kind": "value", "table": "note", "column": "data", "key": "a", "rule": "json_number",
-         "message": "note a: data holds NaN or Infinity in JSON"},
-        {"kind": "value", "table": "note", "column": "data", "key": "b", "rule": "empty",
-         "message": "note b: data is empty"},
+        {
+            "kind": "value",
+            "table": "note",
+            "column": "data",
+            "key": "a",
+            "rule": "json_number",
+            "message": "note a: data holds NaN or Infinity in JSON",
+        },
+        {"kind": "value", "table": "note", "column": "data", "key": "b", "rule": "empty", "message": "note b: data is empty"},
     ]
 
 
@@ -101,7 +110,11 @@ def test_a_thorough_look_finds_every_refusal(read):
     )
     assert found.rows == [[b"b", b"x", b"1", b"t", b"1"]]
     assert [(problem.key, problem.column, problem.rule) for problem in found.findings.problems] == [
-        ("a", "title", "null"), ("a", "data", "json"), ("a", "is_public", "boolean"), ("a", "created_at", "integer"), ("c", "data", "json"),
+        ("a", "title", "null"),
+        ("a", "data", "json"),
+        ("a", "is_public", "boolean"),
+        ("a", "created_at", "integer"),
+        ("c", "data", "json"),
     ]
     assert found.findings.total == 5
 
@@ -127,7 +140,8 @@ def test_blobs_are_told_from_text_by_their_column(read, thorough):
 
 def test_blobs_and_invalid_bytes_become_text_where_asked_for(read):
     found = read(
-        "INSERT INTO note (id, title) VALUES ('a', X'616263'), ('b', CAST(X'61FF' AS TEXT)), ('c', X'FF00')", replace_invalid=True,
+        "INSERT INTO note (id, title) VALUES ('a', X'616263'), ('b', CAST(X'61FF' AS TEXT)), ('c', X'FF00')",
+        replace_invalid=True,
     )
     assert [row[1] for row in found.rows] == [b"abc", "a\ufffd".encode(), "\ufffd".encode()]
     assert [item["rule"] for item in found.repairs.listed] == ["blob", "invalid_utf8", "blob+invalid_utf8+nul"]
@@ -143,7 +157,8 @@ def test_originals_are_kept_to_the_byte(read, tmp_path: Path, folder):
     quarantine = Quarantine(str(tmp_path / folder) if folder else None, "repaired")
     read(
         "INSERT INTO note (id, title) VALUES ('a', 'é' || char(0)), ('b', CAST(X'61FF' AS TEXT)), ('c', X'6162')",
-        quarantine=quarantine, replace_invalid=True,
+        quarantine=quarantine,
+        replace_invalid=True,
     )
     quarantine.keep()
     if folder is None:

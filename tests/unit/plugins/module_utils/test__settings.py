@@ -185,8 +185,8 @@ def test_what_cannot_be_seen_is_not_guessed(open_folder, as_nobody):
         ("# A=1\n#A=2\n", []),
         # Systemd alone joins a comment with the next line.
         ("# a path: C:\\\nA=1\n", [("A", "1")]),
-        ("A=one # two\nB=#1\nC=\"a # b\" # c\nD=a#b", [("A", "one"), ("B", "#1"), ("C", "a # b"), ("D", "a#b")]),
-        ("A='s $x \\ \"'\nB=\"a \\\" \\$ \\\\\"", [("A", 's $x \\ "'), ("B", 'a " $ \\')]),
+        ('A=one # two\nB=#1\nC="a # b" # c\nD=a#b', [("A", "one"), ("B", "#1"), ("C", "a # b"), ("D", "a#b")]),
+        ('A=\'s $x \\ "\'\nB="a \\" \\$ \\\\"', [("A", 's $x \\ "'), ("B", 'a " $ \\')]),
         ("A='one\nB=2'\nC=3", [("A", "one\nB=2"), ("C", "3")]),
         ("A=a\\\nb\n", [("A", "ab")]),
         ("A=/srv\nB=$A/x\nC=\"${A}/y\"\nD='$A'\nE=$NONE", [("A", "/srv"), ("B", "/srv/x"), ("C", "/srv/y"), ("D", "$A"), ("E", "$NONE")]),
@@ -229,7 +229,11 @@ PASSWORD = "p@ss/w:rd %41#?'\"\\ $HOME ~`é"
 def test_a_password_is_masked_in_every_form(form):
     for env in ({"DATABASE_URL": f"postgresql://u:{quote(PASSWORD, safe='')}@h/n"}, {"DATABASE_PASSWORD": PASSWORD}):
         assert masked(f"before {form} behind", secrets_in(env, [])).replace("********", "") in (
-            "before  behind", "before '' behind", 'before "" behind', "before password='' behind", "before PASSWORD '' behind"
+            "before  behind",
+            "before '' behind",
+            'before "" behind',
+            "before password='' behind",
+            "before PASSWORD '' behind",
         )
 
 

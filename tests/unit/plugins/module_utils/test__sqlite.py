@@ -58,7 +58,7 @@ def _leaves_no_copies(monkeypatch, tmp_path):
 
 def users(path: str, live: bool = False) -> tuple[str, list[bytes]]:
     with open_source(path, live) as source:
-        return source.method, [name for name, in source.query("SELECT name FROM user ORDER BY id")]
+        return source.method, [name for (name,) in source.query("SELECT name FROM user ORDER BY id")]
 
 
 def execute(path: str, *statements: str) -> None:
@@ -336,9 +336,7 @@ def test_a_folder_that_cannot_be_written_to(make_source, open_folder, as_nobody,
 
 
 @pytest.mark.parametrize("companions", [("-wal", "-shm"), ("-wal",), ("-journal",)])
-def test_companions_in_a_folder_that_cannot_be_written_to(
-    make_source, start_writer, open_folder, as_nobody, folder_state, companions
-):
+def test_companions_in_a_folder_that_cannot_be_written_to(make_source, start_writer, open_folder, as_nobody, folder_state, companions):
     hot = "-journal" in companions
     original = make_source(*USERS, *([BULK] if hot else []), journal_mode="delete" if hot else "wal")
     start_writer(original, SPILL if hot else INSERT).kill()
@@ -500,8 +498,11 @@ def test_a_link_to_it_is_the_same_file(make_source, start_writer, tmp_path):
 def test_one_who_only_reads_does_not_count(make_source, start_writer):
     path = make_source(*USERS)
     start_writer(path, "keep = open(sys.argv[1], 'rb'); db.close()")
-    start_writer(path, "db.close(); db = sqlite3.connect('file:' + sys.argv[1] + '?mode=ro', uri=True, isolation_level=None); "
-                       "db.execute('BEGIN'); db.execute('SELECT * FROM user').fetchall()")
+    start_writer(
+        path,
+        "db.close(); db = sqlite3.connect('file:' + sys.argv[1] + '?mode=ro', uri=True, isolation_level=None); "
+        "db.execute('BEGIN'); db.execute('SELECT * FROM user').fetchall()",
+    )
     assert holders(path) == []
 
 

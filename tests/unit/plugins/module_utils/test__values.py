@@ -230,8 +230,13 @@ def test_3_several_repairs_of_one_value_are_all_told():
 @pytest.mark.parametrize(
     ("value", "expected"),
     [
-        (300, "300"), (-1, "-1"), (0, "0"), (0.5, "0.5"), (1e22, "1e+22"),
-        (-(2**63), "-9223372036854775808"), (0.1 + 0.2, "0.30000000000000004"),
+        (300, "300"),
+        (-1, "-1"),
+        (0, "0"),
+        (0.5, "0.5"),
+        (1e22, "1e+22"),
+        (-(2**63), "-9223372036854775808"),
+        (0.1 + 0.2, "0.30000000000000004"),
     ],
 )
 def test_4_numbers_that_sqlite_stored_as_such(value, expected):
@@ -273,8 +278,21 @@ def test_5_other_blanks_are_no_json(value):
 @pytest.mark.parametrize(
     "value",
     [
-        "{'a': 1}", '{"a": 1', '"', '"a', '\ufeff{"a": 1}', '"a\nb"', '"a\tb"', r'"\x"', r'"\u12"',
-        "None", "{a: 1}", "[1,]", "01", ".5", "1 2",
+        "{'a': 1}",
+        '{"a": 1',
+        '"',
+        '"a',
+        '\ufeff{"a": 1}',
+        '"a\nb"',
+        '"a\tb"',
+        r'"\x"',
+        r'"\u12"',
+        "None",
+        "{a: 1}",
+        "[1,]",
+        "01",
+        ".5",
+        "1 2",
     ],
 )
 def test_6_is_refused_and_not_guessed_at(value):
@@ -463,9 +481,38 @@ def test_14_keys_that_are_equal_after_a_repair():
 
 
 SPECIAL = (
-    "it's", '"quoted"', "a\r\nb\rc\n", "a\tb", "\\", "\\\\", "\\n", "\\.", "\n\\.\n", "\\N", "__NULL__", "NULL", "%s %(x)s %%", "$1", "$$",
-    "a\u2028b\u2029c\x85d", "👩\u200d👩\u200d👧", "e\u0301", "\u202e", "\ufeff", "\x01\x08\x0b\x0c\x1b\x7f", "", " ", "\uffff\U0010ffff",
-    "[/INST]", "{{ jinja }}", "{% raw %}", "{# no #}", "<script>", "${HOME} `id`", "!unsafe x", "'; DROP TABLE chat; --",
+    "it's",
+    '"quoted"',
+    "a\r\nb\rc\n",
+    "a\tb",
+    "\\",
+    "\\\\",
+    "\\n",
+    "\\.",
+    "\n\\.\n",
+    "\\N",
+    "__NULL__",
+    "NULL",
+    "%s %(x)s %%",
+    "$1",
+    "$$",
+    "a\u2028b\u2029c\x85d",
+    "👩\u200d👩\u200d👧",
+    "e\u0301",
+    "\u202e",
+    "\ufeff",
+    "\x01\x08\x0b\x0c\x1b\x7f",
+    "",
+    " ",
+    "\uffff\U0010ffff",
+    "[/INST]",
+    "{{ jinja }}",
+    "{% raw %}",
+    "{# no #}",
+    "<script>",
+    "${HOME} `id`",
+    "!unsafe x",
+    "'; DROP TABLE chat; --",
 )
 
 
@@ -493,7 +540,7 @@ def large(megabytes: int, unit: str) -> str:
 
 
 # A number here is no measurement: what takes quadratic time takes hours.
-@pytest.mark.parametrize(("megabytes", "unit"), [(6, r'say \"yes\" '), (24, r'say \"yes\" '), (6, r"\\"), (6, PAIR)])
+@pytest.mark.parametrize(("megabytes", "unit"), [(6, r"say \"yes\" "), (24, r"say \"yes\" "), (6, r"\\"), (6, PAIR)])
 def test_16_a_large_value_does_not_hang(megabytes, unit):
     body = large(megabytes, unit)
     assert len(fast(f'"{body}"', JSON) or b"x" * len(body)) >= len(body)
@@ -527,9 +574,41 @@ def test_16_many_numbers_do_not_hang():
 
 
 FRAGMENTS = (
-    "", " ", "\0", "\\", "\\\\", "\\u0000", "\\ud83d", "\\ude00", "\\\\u0000", '"', '\\"', "NaN", "-Infinity",
-    "{", "}", '"a":', ",", "[", "]",
-    "1", "0", "true", "null", "é", "😀", "\n", "\t", "2024-01-01", "+", "x", ".5", "e3", "\ufeff", "\u2028", "\u00a0",
+    "",
+    " ",
+    "\0",
+    "\\",
+    "\\\\",
+    "\\u0000",
+    "\\ud83d",
+    "\\ude00",
+    "\\\\u0000",
+    '"',
+    '\\"',
+    "NaN",
+    "-Infinity",
+    "{",
+    "}",
+    '"a":',
+    ",",
+    "[",
+    "]",
+    "1",
+    "0",
+    "true",
+    "null",
+    "é",
+    "😀",
+    "\n",
+    "\t",
+    "2024-01-01",
+    "+",
+    "x",
+    ".5",
+    "e3",
+    "\ufeff",
+    "\u2028",
+    "\u00a0",
 )
 
 

@@ -92,7 +92,7 @@ def command(path, script, **more):
 
 def test_a_command_that_fails_with_all_it_knows(call_module, path, options):
     """It prints its env file, and the password as a shell, as Python and as libpq would write it."""
-    forms = 'cat "$WEBUI_ENV_FILE" >&2; python3 -c "import os; print(repr(os.environ[\'P\'])); print(os.environ[\'P\'])"; exit 1'
+    forms = "cat \"$WEBUI_ENV_FILE\" >&2; python3 -c \"import os; print(repr(os.environ['P'])); print(os.environ['P'])\"; exit 1"
     os.environ["P"] = PASSWORD
     try:
         answer = call_module(webui_command.main, command(path, forms, env=options["env"]))

@@ -59,9 +59,15 @@ def test_what_it_does_by_default(call_module, calls):
 
 def test_every_option_reaches_the_migration(call_module, calls):
     given = {
-        "repair": False, "invalid_utf8": "replace", "target_data": "replace", "quarantine": "/q", "live": True, "schema": "webui",
+        "repair": False,
+        "invalid_utf8": "replace",
+        "target_data": "replace",
+        "quarantine": "/q",
+        "live": True,
+        "schema": "webui",
         "rehearse": "scan",
-        "login_host": "db", "connect_params": {"target_session_attrs": "read-write"},
+        "login_host": "db",
+        "connect_params": {"target_session_attrs": "read-write"},
     }
     call_module(main, {**OPTIONS, **given}, check=True)
     ((_name, request, check, _file),) = calls.seen
@@ -90,7 +96,12 @@ def test_a_refusal_tells_every_reason(call_module, calls):
     assert answer["msg"].endswith("; and 1197 more (see problems)")
     assert answer["problems_total"] == 1200
     assert answer["problems"][0] == {
-        "kind": "value", "message": "chat c0: chat is not JSON", "table": "chat", "column": "chat", "key": "c0", "rule": "json",
+        "kind": "value",
+        "message": "chat c0: chat is not JSON",
+        "table": "chat",
+        "column": "chat",
+        "key": "c0",
+        "rule": "json",
     }
 
 

@@ -16,9 +16,7 @@ ORPHANS = (
 )
 # The first release with a revision, whose files have hardly more than the tables that every file of a test has.
 OLD = ("CREATE TABLE config (id, data, version, created_at, updated_at)", "UPDATE alembic_version SET version_num = 'ca81bd47c050'")
-VALUES = (
-    r"""INSERT INTO chat (id, chat) VALUES ('c1', '"\u0000"'), ('c2', '{'), ('c3', '{"secret": "\\u0000"}')""",
-)
+VALUES = (r"""INSERT INTO chat (id, chat) VALUES ('c1', '"\u0000"'), ('c2', '{'), ('c3', '{"secret": "\\u0000"}')""",)
 
 
 @pytest.mark.parametrize("check", [False, True])
@@ -54,7 +52,8 @@ def test_values_are_reported_with_their_keys_and_without_their_content(call_modu
     answer = call_module(main, {"path": make_source(*VALUES)})
     found = {group["rule"]: group for group in answer["values"]}
     assert {rule: (group["refused"], group["rows"], group["keys"]) for rule, group in found.items()} == {
-        "json_escape": (False, 1, ["c1"]), "json": (True, 1, ["c2"]),
+        "json_escape": (False, 1, ["c1"]),
+        "json": (True, 1, ["c2"]),
     }
     assert not answer["ready"]
     assert "secret" not in str(answer)
