@@ -14,8 +14,8 @@ import stat
 import string
 import tempfile
 
+from ansible_collections.openwebui.postgres.plugins.module_utils._files import sync
 from ansible_collections.openwebui.postgres.plugins.module_utils._problems import refuse
-from ansible_collections.openwebui.postgres.plugins.module_utils._quarantine import sync
 
 # Nothing that a URL, a shell, an env file or YAML reads in a way of its own.
 ALPHABET = string.ascii_letters + string.digits

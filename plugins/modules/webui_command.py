@@ -143,8 +143,8 @@ problems:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.openwebui.postgres.plugins.module_utils._command import ask, insist, last_words, run, wait_until_stopped
-from ansible_collections.openwebui.postgres.plugins.module_utils._env_file import beside, owner_of, secrets_of, texts
+from ansible_collections.openwebui.postgres.plugins.module_utils._instance.command import ask, insist, last_words, run, wait_until_stopped
+from ansible_collections.openwebui.postgres.plugins.module_utils._instance.env_file import beside, owner_of, secrets_of, texts
 from ansible_collections.openwebui.postgres.plugins.module_utils._problems import Refused
 from ansible_collections.openwebui.postgres.plugins.module_utils._settings import masked, secrets_in
 

@@ -167,9 +167,9 @@ problems:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.openwebui.postgres.plugins.module_utils._compose import finalized, restored, started, switched
-from ansible_collections.openwebui.postgres.plugins.module_utils._compose_project import Project, Wish
-from ansible_collections.openwebui.postgres.plugins.module_utils._engine import DEFAULT_HOST, Engine
+from ansible_collections.openwebui.postgres.plugins.module_utils._compose.project import Project, Wish
+from ansible_collections.openwebui.postgres.plugins.module_utils._compose.switch import finalized, restored, started, switched
+from ansible_collections.openwebui.postgres.plugins.module_utils._docker.engine import DEFAULT_HOST, Engine
 from ansible_collections.openwebui.postgres.plugins.module_utils._problems import Refused
 from ansible_collections.openwebui.postgres.plugins.module_utils._settings import secrets_in
 

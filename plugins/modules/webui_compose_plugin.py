@@ -85,7 +85,7 @@ problems:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.openwebui.postgres.plugins.module_utils import _compose_plugin as plugin
+from ansible_collections.openwebui.postgres.plugins.module_utils._compose import plugin
 from ansible_collections.openwebui.postgres.plugins.module_utils._problems import Refused
 
 

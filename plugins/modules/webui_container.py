@@ -175,11 +175,11 @@ problems:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.openwebui.postgres.plugins.module_utils._engine import DEFAULT_HOST, Engine
-from ansible_collections.openwebui.postgres.plugins.module_utils._likeness import Wish
+from ansible_collections.openwebui.postgres.plugins.module_utils._docker.clone import Wish
+from ansible_collections.openwebui.postgres.plugins.module_utils._docker.engine import DEFAULT_HOST, Engine
+from ansible_collections.openwebui.postgres.plugins.module_utils._docker.replace import restored, settled, switched
 from ansible_collections.openwebui.postgres.plugins.module_utils._problems import Refused
 from ansible_collections.openwebui.postgres.plugins.module_utils._settings import secrets_in
-from ansible_collections.openwebui.postgres.plugins.module_utils._switching import restored, settled, switched
 
 
 def main() -> None:

@@ -299,8 +299,8 @@ problems:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.openwebui.postgres.plugins.module_utils._container import info
-from ansible_collections.openwebui.postgres.plugins.module_utils._engine import DEFAULT_HOST, Engine
+from ansible_collections.openwebui.postgres.plugins.module_utils._docker.containers import info
+from ansible_collections.openwebui.postgres.plugins.module_utils._docker.engine import DEFAULT_HOST, Engine
 from ansible_collections.openwebui.postgres.plugins.module_utils._problems import Refused
 
 

@@ -113,8 +113,8 @@ problems_total:
 """
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
-from ansible_collections.openwebui.postgres.plugins.module_utils._connection import PSYCOPG_IMPORT_ERROR, connection_argument_spec
-from ansible_collections.openwebui.postgres.plugins.module_utils._database import Wanted, provide
+from ansible_collections.openwebui.postgres.plugins.module_utils._postgres.connection import PSYCOPG_IMPORT_ERROR, connection_argument_spec
+from ansible_collections.openwebui.postgres.plugins.module_utils._postgres.database import Wanted, provide
 from ansible_collections.openwebui.postgres.plugins.module_utils._problems import Refused
 
 

@@ -67,8 +67,8 @@ problems:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.openwebui.postgres.plugins.module_utils._engine import DEFAULT_HOST, Engine
-from ansible_collections.openwebui.postgres.plugins.module_utils._network import provide
+from ansible_collections.openwebui.postgres.plugins.module_utils._docker.engine import DEFAULT_HOST, Engine
+from ansible_collections.openwebui.postgres.plugins.module_utils._docker.network import provide
 from ansible_collections.openwebui.postgres.plugins.module_utils._problems import Refused
 
 

@@ -141,7 +141,7 @@ problems:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.openwebui.postgres.plugins.module_utils._env_file import finalized, owner_of, restored, switched, texts
+from ansible_collections.openwebui.postgres.plugins.module_utils._instance.env_file import finalized, owner_of, restored, switched, texts
 from ansible_collections.openwebui.postgres.plugins.module_utils._problems import Refused
 from ansible_collections.openwebui.postgres.plugins.module_utils._settings import secrets_in
 

@@ -131,11 +131,11 @@ problems_total:
 import time
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
-from ansible_collections.openwebui.postgres.plugins.module_utils._connection import (
+from ansible_collections.openwebui.postgres.plugins.module_utils._instance.health import asker, wait, wait_connected
+from ansible_collections.openwebui.postgres.plugins.module_utils._postgres.connection import (
     PSYCOPG_IMPORT_ERROR,
     connection_argument_spec,
 )
-from ansible_collections.openwebui.postgres.plugins.module_utils._health import asker, wait, wait_connected
 from ansible_collections.openwebui.postgres.plugins.module_utils._problems import Refused, refuse
 
 

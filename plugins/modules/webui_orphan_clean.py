@@ -144,9 +144,9 @@ problems_total:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.openwebui.postgres.plugins.module_utils._orphans import clean
 from ansible_collections.openwebui.postgres.plugins.module_utils._problems import Refused
-from ansible_collections.openwebui.postgres.plugins.module_utils._restoring import restore
+from ansible_collections.openwebui.postgres.plugins.module_utils._sqlite.orphans import clean
+from ansible_collections.openwebui.postgres.plugins.module_utils._sqlite.restore import restore
 
 
 def main() -> None:

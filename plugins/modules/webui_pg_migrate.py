@@ -319,11 +319,11 @@ problems_total:
 """
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
-from ansible_collections.openwebui.postgres.plugins.module_utils._connection import (
+from ansible_collections.openwebui.postgres.plugins.module_utils._move.migration import Request, abandon, migrate
+from ansible_collections.openwebui.postgres.plugins.module_utils._postgres.connection import (
     PSYCOPG_IMPORT_ERROR,
     connection_argument_spec,
 )
-from ansible_collections.openwebui.postgres.plugins.module_utils._migration import Request, abandon, migrate
 from ansible_collections.openwebui.postgres.plugins.module_utils._problems import Refused
 from ansible_collections.openwebui.postgres.plugins.module_utils._progress import Progress
 

@@ -172,8 +172,8 @@ problems:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.openwebui.postgres.plugins.module_utils._engine import DEFAULT_HOST, Engine
-from ansible_collections.openwebui.postgres.plugins.module_utils._postgres_preflight import Plan, examine
+from ansible_collections.openwebui.postgres.plugins.module_utils._compose.postgres_preflight import Plan, examine
+from ansible_collections.openwebui.postgres.plugins.module_utils._docker.engine import DEFAULT_HOST, Engine
 from ansible_collections.openwebui.postgres.plugins.module_utils._problems import Refused
 
 

@@ -204,7 +204,7 @@ import os
 import pwd
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.openwebui.postgres.plugins.module_utils._service import info
+from ansible_collections.openwebui.postgres.plugins.module_utils._instance.service import info
 
 
 def main() -> None:

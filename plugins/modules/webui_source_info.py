@@ -171,9 +171,16 @@ problems:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.openwebui.postgres.plugins.module_utils._engine import DEFAULT_HOST, Engine
+from ansible_collections.openwebui.postgres.plugins.module_utils._docker.engine import DEFAULT_HOST, Engine
+from ansible_collections.openwebui.postgres.plugins.module_utils._instance.source import (
+    Noted,
+    Service,
+    of_commands,
+    of_container,
+    of_unit,
+    report,
+)
 from ansible_collections.openwebui.postgres.plugins.module_utils._problems import Refused
-from ansible_collections.openwebui.postgres.plugins.module_utils._source import Noted, Service, of_commands, of_container, of_unit, report
 
 
 def main() -> None:

@@ -126,8 +126,8 @@ problems:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.openwebui.postgres.plugins.module_utils._backup import back_up
 from ansible_collections.openwebui.postgres.plugins.module_utils._problems import Refused
+from ansible_collections.openwebui.postgres.plugins.module_utils._sqlite.backup import back_up
 
 
 def main() -> None:

@@ -302,7 +302,7 @@ holders:
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.openwebui.postgres.plugins.module_utils._examination import CHECKS, FAILURES, examine
+from ansible_collections.openwebui.postgres.plugins.module_utils._move.check import CHECKS, FAILURES, examine
 from ansible_collections.openwebui.postgres.plugins.module_utils._problems import Refused
 
 

@@ -15,11 +15,11 @@ import time
 from typing import Any, Callable, NamedTuple
 
 import pytest
-from ansible_collections.openwebui.postgres.plugins.module_utils._container import info
-from ansible_collections.openwebui.postgres.plugins.module_utils._engine import Engine
-from ansible_collections.openwebui.postgres.plugins.module_utils._likeness import Wish
+from ansible_collections.openwebui.postgres.plugins.module_utils._docker.clone import Wish
+from ansible_collections.openwebui.postgres.plugins.module_utils._docker.containers import info
+from ansible_collections.openwebui.postgres.plugins.module_utils._docker.engine import Engine
+from ansible_collections.openwebui.postgres.plugins.module_utils._docker.replace import restored, settled, switched
 from ansible_collections.openwebui.postgres.plugins.module_utils._problems import Refused
-from ansible_collections.openwebui.postgres.plugins.module_utils._switching import restored, settled, switched
 from lab.containers import WAIT_SECONDS
 
 KEY = "k3y-of-this-test"

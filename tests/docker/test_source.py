@@ -22,9 +22,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.openwebui.postgres.plugins.module_utils._container import info
-from ansible_collections.openwebui.postgres.plugins.module_utils._engine import Engine
-from ansible_collections.openwebui.postgres.plugins.module_utils._source import Noted, of_container, report
+from ansible_collections.openwebui.postgres.plugins.module_utils._docker.containers import info
+from ansible_collections.openwebui.postgres.plugins.module_utils._docker.engine import Engine
+from ansible_collections.openwebui.postgres.plugins.module_utils._instance.source import Noted, of_container, report
 from lab import openwebui, webui_play
 from lab.containers import Docker, Scratch
 from lab.webui_container import DATA_INSIDE, WebUIContainer, host_variables

@@ -10,7 +10,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from ansible_collections.openwebui.postgres.plugins.module_utils._revisions import known_tables
+from ansible_collections.openwebui.postgres.plugins.module_utils._move.revisions import known_tables
 from lab.source import SourceFile
 
 HEAD = "0bd252b206fb"

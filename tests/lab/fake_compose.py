@@ -16,8 +16,8 @@ import re
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.openwebui.postgres.plugins.module_utils._compose_cli import Plan, Way
-from ansible_collections.openwebui.postgres.plugins.module_utils._compose_files import OVERRIDE_NAMES, settings_in
+from ansible_collections.openwebui.postgres.plugins.module_utils._compose.cli import Plan, Way
+from ansible_collections.openwebui.postgres.plugins.module_utils._compose.files import OVERRIDE_NAMES, settings_in
 
 from .fake_engine import HOST_CONFIG, IMAGE, FakeEngine
 

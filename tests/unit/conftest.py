@@ -44,7 +44,7 @@ sys.stdin.read()
 
 @pytest.fixture
 def complete() -> list[str]:
-    from ansible_collections.openwebui.postgres.plugins.module_utils._revisions import known_tables
+    from ansible_collections.openwebui.postgres.plugins.module_utils._move.revisions import known_tables
 
     essentials = {"user": {"id", "name"}, "auth": {"id"}, "chat": {"id", "user_id", "chat"}}
     statements = []

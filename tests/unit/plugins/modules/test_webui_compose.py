@@ -9,7 +9,7 @@ import functools
 import json
 
 import pytest
-from ansible_collections.openwebui.postgres.plugins.module_utils._compose_project import Project
+from ansible_collections.openwebui.postgres.plugins.module_utils._compose.project import Project
 from ansible_collections.openwebui.postgres.plugins.modules import webui_compose
 from ansible_collections.openwebui.postgres.plugins.modules.webui_compose import main
 from lab.fake_compose import FakeCompose

@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 
 import pytest
-from ansible_collections.openwebui.postgres.plugins.module_utils._health import Answer, Connected
+from ansible_collections.openwebui.postgres.plugins.module_utils._instance.health import Answer, Connected
 from ansible_collections.openwebui.postgres.plugins.modules import webui_health
 from ansible_collections.openwebui.postgres.plugins.modules.webui_health import main
 

@@ -1,0 +1,230 @@
+# Copyright: (c) 2026, openwebui.postgres contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Going through the rows of the source: the fields of each for COPY, and what had to be repaired or refused.
+
+Note that this module_utils is private to the collection. Its API can change at any time.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Iterator, NamedTuple
+
+from ansible_collections.openwebui.postgres.plugins.module_utils._move.values import (
+    EMPTY,
+    REFUSALS,
+    TargetColumn,
+    Unacceptable,
+    Unclean,
+    encoder,
+    is_json,
+    mend,
+)
+from ansible_collections.openwebui.postgres.plugins.module_utils._problems import (
+    LISTED_AT_MOST,
+    Findings,
+    Tally,
+    key_text,
+)
+from ansible_collections.openwebui.postgres.plugins.module_utils._progress import Progress
+from ansible_collections.openwebui.postgres.plugins.module_utils._sqlite.database import Source, Text, quote
+from ansible_collections.openwebui.postgres.plugins.module_utils._sqlite.orphans import Omission
+from ansible_collections.openwebui.postgres.plugins.module_utils._sqlite.quarantine import Quarantine, freeze
+
+
+class TablePlan(NamedTuple):
+    """A table to be moved.
+
+    :ivar columns: the columns that both sides have, as the target has them.
+    :ivar key: the columns that name a row in reports; empty where only SQLite's rowid can.
+    :ivar rows: how many rows the source has.
+    """
+
+    name: str
+    columns: tuple[TargetColumn, ...]
+    key: tuple[str, ...]
+    rows: int
+
+
+class Repairs:
+    """The repairs of one run: all counted, the first ones listed, the originals in quarantine.
+
+    :ivar allowed: whether values are repaired at all; otherwise each is a reason to refuse.
+    :ivar replace_invalid: see :func:`mend`.
+    """
+
+    def __init__(self, allowed: bool = True, replace_invalid: bool = False, quarantine: Quarantine | None = None) -> None:
+        self.allowed = allowed
+        self.replace_invalid = replace_invalid
+        self.quarantine = quarantine or Quarantine(None, "")
+        self.total = 0
+        self.listed: list[dict[str, str]] = []
+        self.values = Tally()
+
+    def note(self, table: str, key: str, column: str, rules: tuple[str, ...], original: object) -> None:
+        """A value was repaired, by these rules."""
+        self.total += 1
+        rule = "+".join(rules)
+        place = {"table": table, "key": key, "column": column, "rule": rule}
+        if len(self.listed) < LISTED_AT_MOST:
+            self.listed.append(place)
+        self.values.add(table, column, rule, key)
+        self.quarantine.write({**place, "original": freeze(original)})
+
+
+class RowReader:
+    """Reads one table of the source and turns each row into fields for COPY.
+
+    :param thorough: look at every row and ask SQLite about every JSON value, to list all that PostgreSQL would refuse.
+        Otherwise stop at the first refusal and leave JSON to PostgreSQL, which parses it anyway.
+    :param omission: the orphans that are left out, if any are.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        table: TablePlan,
+        repairs: Repairs,
+        findings: Findings,
+        thorough: bool,
+        omission: Omission | None = None,
+    ) -> None:
+        self.source = source
+        self.table = table
+        self.repairs = repairs
+        self.findings = findings
+        self.thorough = thorough
+        self.omission = omission
+        self._current: tuple[Any, ...] = ()
+        self._encoders = [encoder(column) for column in table.columns]
+        names = [column.name for column in table.columns]
+        self._key_positions = [names.index(name) for name in table.key]
+        # What names a row that has no key in the target. A table without a rowid has a primary key in any case.
+        self._rowid = None if table.key else source.rowid(table.name)
+        self._names_of_row = [] if table.key else [self._rowid] if self._rowid else [quote(name) for name in source.primary_key(table.name)]
+
+    def rows(self) -> Iterator[list[bytes]]:
+        """The fields of each row that PostgreSQL can take. What cannot be taken is in the findings."""
+        encoders = self._encoders
+        width = len(encoders)
+        if self.thorough:
+            self.source.offer_json_valid(is_json)
+        for row in self.source.query(self._query()):
+            self._current = row
+            if row[width] is None and not row[width + 1]:
+                try:
+                    # The row is longer than the list of encoders: what follows the columns is for us.
+                    yield [encode(value) for encode, value in zip(encoders, row)]
+                    continue
+                except Unclean:
+                    pass
+            fields = self._carefully(row)
+            if fields is not None:
+                yield fields
+            elif not self.thorough:
+                return
+
+    def keys_of(self, numbers: set[int]) -> dict[int, str]:
+        """The keys of the rows that :meth:`rows` yields as number so-and-so, from 1. Reads the table once more."""
+        last = max(numbers, default=0)
+        keys = {}
+        for number, _fields in enumerate(self.rows(), start=1):
+            if number in numbers:
+                keys[number] = self._key(self._current)
+            if number >= last:
+                break
+        return keys
+
+    def _query(self) -> str:
+        """The columns, and behind them: which of them are BLOBs, whether some JSON is invalid, and a rowid if needed."""
+        names = [self._value_of(column) for column in self.table.columns]
+        blobs = [f"typeof({name}) = 'blob'" for name in names]
+        flags = f"CASE WHEN {_joined(blobs, 'OR')} THEN {_joined(blobs, '||')} END" if blobs else "NULL"
+        documents = [self._value_of(column) for column in self.table.columns if column.type in ("json", "jsonb")]
+        judged = [f"(typeof({name}) = 'text' AND NOT json_valid({name}))" for name in documents]
+        invalid = _joined(judged, "OR") if self.thorough and judged else "0"
+        where = f" WHERE {self.omission.stays}" if self.omission else ""
+        return f"SELECT {', '.join([*names, flags, invalid, *self._names_of_row])} FROM main.{quote(self.table.name)}{where}"
+
+    def _value_of(self, column: TargetColumn) -> str:
+        name = quote(column.name)
+        lost = self.omission.nulled.get(column.name) if self.omission else None
+        return f"CASE WHEN NOT ({lost}) THEN {name} END" if lost else name
+
+    def _key(self, row: tuple[Any, ...]) -> str:
+        if not self.table.key:
+            named = row[len(self._encoders) + 2 :]
+            if self._rowid:
+                return f"rowid {named[0]}"
+            return key_text(named) if named else "(a row without a key)"
+        return key_text(tuple(row[position] for position in self._key_positions))
+
+    def _carefully(self, row: tuple[Any, ...]) -> list[bytes] | None:
+        """The fields of a row that has something special about it; None when it has to be refused."""
+        blobs = row[len(self._encoders)] or b"0" * len(self._encoders)
+        fields = []
+        refused = False
+        for position, column in enumerate(self.table.columns):
+            value = row[position]
+            if isinstance(value, bytes) and blobs[position : position + 1] == b"0":
+                value = Text(value)
+            try:
+                mended = mend(value, column, self.repairs.replace_invalid)
+            except Unacceptable as problem:
+                refused = True
+                self._refuse(row, column, problem.rule)
+                continue
+            if mended.rules:
+                refused = not self._repair(row, column, mended.rules, value) or refused
+            fields.append(mended.field)
+        return None if refused else fields
+
+    def _repair(self, row: tuple[Any, ...], column: TargetColumn, rules: tuple[str, ...], value: object) -> bool:
+        if not self.repairs.allowed:
+            self._refuse(row, column, rules[0])
+            return False
+        self.repairs.note(self.table.name, self._key(row), column.name, rules, value)
+        return True
+
+    def _refuse(self, row: tuple[Any, ...], column: TargetColumn, rule: str) -> None:
+        key = self._key(row)
+        # Where NULL can stand for it, it is refused only because repairs are not wanted.
+        why = "is empty" if rule == EMPTY and not column.not_null else REFUSALS[rule]
+        self.findings.add(
+            "value",
+            f"{self.table.name} {key}: {column.name} {why}",
+            table=self.table.name,
+            column=column.name,
+            key=key,
+            rule=rule,
+        )
+
+
+def _joined(parts: list[str], operator: str) -> str:
+    """SQL expressions, joined as flat as can be: SQLite takes no chain of a thousand."""
+    if len(parts) == 1:
+        return f"({parts[0]})"
+    middle = len(parts) // 2
+    return f"({_joined(parts[:middle], operator)} {operator} {_joined(parts[middle:], operator)})"
+
+
+def scan(
+    source: Source,
+    tables: list[TablePlan],
+    repairs: Repairs,
+    findings: Findings,
+    progress: Progress,
+    omissions: dict[str, Omission] | None = None,
+) -> None:
+    """Look at every value, without a target: all that would be refused is in the findings, all repairs are counted.
+
+    :param omissions: by table, the orphans that are left out.
+    """
+    for table in tables:
+        done = 0
+        omission = (omissions or {}).get(table.name)
+        for _fields in RowReader(source, table, repairs, findings, thorough=True, omission=omission).rows():
+            done += 1
+            if done % 1000 == 0:
+                progress.advance(table.name, 1000, 0)
+        progress.advance(table.name, done % 1000, 0)
