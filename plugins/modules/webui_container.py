@@ -36,9 +36,9 @@ options:
       - A container that was switched before and has other settings than those now asked for is replaced once more. The one set aside
         stays.
       - With V(restored), it is the one from before the move again, with its restart policy, and the one on PostgreSQL is removed.
-      - With V(settled), the one that was set aside is removed, provided that the present one uses PostgreSQL in its place.
+      - With V(finalized), the one that was set aside is removed, provided that the present one uses PostgreSQL in its place.
     type: str
-    choices: [switched, restored, settled]
+    choices: [switched, restored, finalized]
     required: true
   env:
     description:
@@ -122,7 +122,7 @@ EXAMPLES = r"""
 - name: Remove the container from before the move
   openwebui.postgres.webui_container:
     name: open-webui
-    state: settled
+    state: finalized
 """
 
 RETURN = r"""
@@ -177,7 +177,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.openwebui.postgres.plugins.module_utils._docker.clone import Wish
 from ansible_collections.openwebui.postgres.plugins.module_utils._docker.engine import DEFAULT_HOST, Engine
-from ansible_collections.openwebui.postgres.plugins.module_utils._docker.replace import restored, settled, switched
+from ansible_collections.openwebui.postgres.plugins.module_utils._docker.replace import finalized, restored, switched
 from ansible_collections.openwebui.postgres.plugins.module_utils._problems import Refused
 from ansible_collections.openwebui.postgres.plugins.module_utils._settings import secrets_in
 
@@ -187,7 +187,7 @@ def main() -> None:
         argument_spec={
             "docker_host": {"type": "str", "default": DEFAULT_HOST},
             "name": {"type": "str", "required": True},
-            "state": {"type": "str", "choices": ["switched", "restored", "settled"], "required": True},
+            "state": {"type": "str", "choices": ["switched", "restored", "finalized"], "required": True},
             "env": {"type": "dict", "no_log": True},
             "env_remove": {"type": "list", "elements": "str", "default": []},
             "networks": {"type": "list", "elements": "str", "default": []},
@@ -221,7 +221,7 @@ def _done(options: dict[str, Any], env: dict[str, str], check: bool) -> dict[str
     if options["state"] == "switched":
         wish = Wish(env, options["env_remove"], options["networks"], options["image"])
         return switched(engine, options["name"], wish, options["timeout"], check, options["adopt"])
-    do = restored if options["state"] == "restored" else settled
+    do = restored if options["state"] == "restored" else finalized
     return do(engine, options["name"], options["timeout"], check, options["adopt"])
 
 

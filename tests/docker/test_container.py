@@ -18,7 +18,7 @@ import pytest
 from ansible_collections.openwebui.postgres.plugins.module_utils._docker.clone import Wish
 from ansible_collections.openwebui.postgres.plugins.module_utils._docker.containers import info
 from ansible_collections.openwebui.postgres.plugins.module_utils._docker.engine import Engine
-from ansible_collections.openwebui.postgres.plugins.module_utils._docker.replace import restored, settled, switched
+from ansible_collections.openwebui.postgres.plugins.module_utils._docker.replace import finalized, restored, switched
 from ansible_collections.openwebui.postgres.plugins.module_utils._problems import Refused
 from lab.containers import WAIT_SECONDS
 
@@ -47,7 +47,7 @@ class Ours(NamedTuple):
         return restored(self.engine, self.name, 1, check)
 
     def settle(self) -> dict[str, Any]:
-        return settled(self.engine, self.name, 1, False)
+        return finalized(self.engine, self.name, 1, False)
 
 
 @pytest.fixture(scope="module")

@@ -85,7 +85,7 @@ def variables(docker: Docker, image: Callable[..., str], scratch: Scratch, webui
         **host_variables(docker, scratch.folder("host"), image("postgres", 18), scratch.port()),
         **{f"webui_postgres_{key}": name for key, name in names.items()},
         "webui_container_name": webui.name,
-        "webui_redeploy_connection_timeout": 2,
+        "webui_cutover_connection_timeout": 2,
     }
 
 
@@ -177,7 +177,7 @@ def test_the_newer_image_takes_over_with_all_data(
         webui_secret_key=SECRET_KEY,
         webui_health_url=f"{webui.url}/health",
         webui_container_options={"published_ports": [f"127.0.0.1:{webui.port}:8080"]},
-        webui_redeploy_connection_timeout=60,
+        webui_cutover_connection_timeout=60,
     )
     run = play().succeeded()
     assert "Upgraded on a copy: from revision a5c220713937 to 0bd252b206fb." in run.output

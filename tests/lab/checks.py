@@ -53,6 +53,7 @@ def _linters(collection: Path) -> int:
     environment = _environment(tree.TREE)
     linters = (
         ("ruff", "check"),
+        ("ruff", "format", "--check"),
         ("yamllint", "--strict", "."),
         ("ansible-lint", "--profile", "production", "--offline", "--strict"),
         ("antsibull-docs", "lint-collection-docs", "--plugin-docs", "."),

@@ -221,7 +221,7 @@ def _replace(stage: Stage, old: dict[str, Any], wish: Wish) -> dict[str, Any]:
         raise refuse(
             "container",
             f"{stage.name}: it uses PostgreSQL ({database_of(env_of(old['Config'])).where}) with other settings than asked for, and "
-            "was not put there by this collection, or that has been settled; change its settings the way it was made",
+            "was not put there by this collection, or that has been finalized; change its settings the way it was made",
         )
     wanted = _checked_recipe(stage, old, wish)
     new = stage.make(old, wanted)
@@ -318,10 +318,10 @@ def _discard_half(stage: Stage, half: dict[str, Any], model: dict[str, Any]) -> 
     stage.half = None
 
 
-# -- settled --------------------------------------------------------------------------------------------------------------------
+# -- finalized --------------------------------------------------------------------------------------------------------------------
 
 
-def settled(engine: Engine, name: str, timeout: int, check: bool, adopt: bool = False) -> dict[str, Any]:
+def finalized(engine: Engine, name: str, timeout: int, check: bool, adopt: bool = False) -> dict[str, Any]:
     """The old container is gone. Its volumes are not: they are those of the new one, too."""
     stage = Stage(engine, name, timeout, check, adopt)
     if stage.current is None or stage.half is not None:

@@ -35,10 +35,10 @@ def test_there_and_back(call_module, fake, options):
     assert (restored["changed"], restored["id"]) == (True, old)
 
 
-def test_settled(call_module, fake, options):
+def test_finalized(call_module, fake, options):
     fake.run()
     call_module(main, options)
-    assert call_module(main, {**options, "state": "settled"})["changed"]
+    assert call_module(main, {**options, "state": "finalized"})["changed"]
     assert fake.names() == {"open-webui"}
 
 

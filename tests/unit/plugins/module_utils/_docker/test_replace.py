@@ -11,7 +11,7 @@ from contextlib import suppress
 import pytest
 from ansible_collections.openwebui.postgres.plugins.module_utils._docker.clone import Wish
 from ansible_collections.openwebui.postgres.plugins.module_utils._docker.engine import Engine
-from ansible_collections.openwebui.postgres.plugins.module_utils._docker.replace import restored, settled, switched
+from ansible_collections.openwebui.postgres.plugins.module_utils._docker.replace import finalized, restored, switched
 from ansible_collections.openwebui.postgres.plugins.module_utils._problems import Refused
 from lab.fake_engine import IMAGE_ID, NEWER_IMAGE_ID, newer_image
 
@@ -38,7 +38,7 @@ def restore(fake, check=False, adopt=False):
 
 
 def settle(fake, check=False, adopt=False):
-    return settled(Engine(fake.host), "chat", 10, check, adopt)
+    return finalized(Engine(fake.host), "chat", 10, check, adopt)
 
 
 def refusal(do, *arguments):
@@ -151,7 +151,7 @@ def test_restored(fake):
     assert_original(fake, original)
 
 
-def test_settled(fake):
+def test_finalized(fake):
     old = run(fake)
     new = switch(fake)["id"]
     fake.start(new)
@@ -371,7 +371,7 @@ def test_not_of_one_that_was_there_on_postgresql_before(fake):
     run(fake, config={"Env": ["DATABASE_URL=postgres://u:s3cret@db/n"]})
     assert refusal(switch, fake) == (
         "chat: it uses PostgreSQL (db:5432/n) with other settings than asked for, and was not put there by this collection, or that has "
-        "been settled; change its settings the way it was made"
+        "been finalized; change its settings the way it was made"
     )
     assert refusal(restore, fake) == "chat-on-sqlite: there is no such container, and so nothing to go back to"
     assert not settle(fake)["changed"]
@@ -415,7 +415,7 @@ def test_adopted_from_compose_there_and_back(fake):
     assert_original(fake, original)
 
 
-def test_adopted_from_compose_and_settled(fake):
+def test_adopted_from_compose_and_finalized(fake):
     run(fake, config={"Labels": STACK})
     switch(fake, adopt=True)
     assert settle(fake, adopt=True)["changed"]
@@ -519,14 +519,14 @@ def test_somebody_elses_container_under_the_name_of_the_old_one(fake, stranger):
     assert "which therefore stays" in refusal(settle, fake)
 
 
-def test_settled_not_in_the_middle_of_a_move(fake):
+def test_finalized_not_in_the_middle_of_a_move(fake):
     run(fake)
     for changes in (1, 5):
         killed(fake, changes, switch)
         assert refusal(settle, fake) == "chat: a move was interrupted; finish it or take it back before settling it"
 
 
-def test_settled_not_while_the_old_one_runs(fake):
+def test_finalized_not_while_the_old_one_runs(fake):
     run(fake)
     fake.start(switch(fake)["kept"]["id"])
     assert refusal(settle, fake) == "chat-on-sqlite: it is running; stop it, and make sure that nothing depends on it"
