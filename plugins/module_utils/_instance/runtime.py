@@ -1,0 +1,104 @@
+# Copyright: (c) 2026, openwebui.postgres contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a runtime is: the contract between a way of running Open WebUI and all that looks at it, stops it and starts it.
+
+What a runtime is able to do is asked of its capabilities, never of its name. A further runtime is one file in C(runtimes/), one line in
+C(registry.py), and one folder with its tasks in the role webui_instance; docs/runtimes.md says how.
+
+Note that this module_utils is private to the collection. Its API can change at any time.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any, NamedTuple
+
+from ansible_collections.openwebui.postgres.plugins.module_utils._problems import Problem
+
+
+class Capabilities(NamedTuple):
+    """What can be asked of a runtime.
+
+    :ivar has_engine: Open WebUI runs from an image in a Docker Engine, with networks that PostgreSQL can share.
+    :ivar keeps_old: a switch sets what ran on SQLite aside, so that the way back is there until it is finalized.
+    :ivar one_shot: a command can be run once in the image that will run: to connect, to name its revision, to upgrade a copy.
+    :ivar can_be_made: where none is left, one can be made from an image and a data folder.
+    """
+
+    has_engine: bool = False
+    keeps_old: bool = False
+    one_shot: bool = False
+    can_be_made: bool = False
+
+
+class Asked(NamedTuple):
+    """What the operator says of an Open WebUI. Empty is what is to be found out.
+
+    :ivar commands: C(probe), C(stop), C(start) and C(bootstrap), each a list of words, for the runtime C(command).
+    :ivar command_timeout: seconds that each of them may take.
+    :ivar stop_timeout: seconds that a container has to end by itself.
+    """
+
+    runtime: str = "auto"
+    docker_host: str = "unix:///var/run/docker.sock"
+    container_name: str = ""
+    unit: str = "open-webui.service"
+    python: str = ""
+    env_file: str = ""
+    commands: dict[str, list[str]] = {}
+    command_timeout: int = 300
+    stop_timeout: int = 60
+    data_dir: str = ""
+    sqlite_path: str = ""
+    health_url: str = ""
+    image: str = ""
+    compose_override: str = ""
+    secret_key_declared: bool = False
+
+
+# What is known of an Open WebUI, in the terms of webui_info's RETURN.
+Instance = dict[str, Any]
+
+
+class Runtime(ABC):
+    """One way of running Open WebUI, on one host."""
+
+    name: str
+    capabilities: Capabilities
+
+    def __init__(self, asked: Asked) -> None:
+        self.asked = asked
+
+    @abstractmethod
+    def find(self) -> list[Instance]:
+        """Every Open WebUI of this runtime that fits what was asked for. Only looks.
+
+        :raises Refused: when the host cannot be asked, because there is no engine or no rights to use it.
+        """
+
+    @abstractmethod
+    def findings(self, instance: Instance) -> list[Problem]:
+        """What stands in the way of handling this Open WebUI, each saying what to do."""
+
+    @abstractmethod
+    def is_running(self, instance: Instance) -> bool:
+        """Whether it runs now. Looks afresh."""
+
+    @abstractmethod
+    def stop(self, instance: Instance) -> None:
+        """Stop it. That nothing holds its database open afterwards is looked at by whoever calls.
+
+        :raises Refused: when it could not be stopped.
+        """
+
+    @abstractmethod
+    def start(self, instance: Instance) -> None:
+        """Start it with the settings that are written for it.
+
+        :raises Refused: when it could not be started.
+        """
+
+    @abstractmethod
+    def log(self, instance: Instance, lines: int) -> list[str]:
+        """The last lines of its log without secrets; none where nothing is known of a log."""
