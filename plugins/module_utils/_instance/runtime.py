@@ -35,7 +35,7 @@ class Capabilities(NamedTuple):
 class Asked(NamedTuple):
     """What the operator says of an Open WebUI. Empty is what is to be found out.
 
-    :ivar commands: C(probe), C(stop), C(start) and C(bootstrap), each a list of words, for the runtime C(command).
+    :ivar commands: C(probe), C(stop), C(start) and C(bootstrap), each a list of words, for the runtime C(command); None for none.
     :ivar command_timeout: seconds that each of them may take.
     :ivar stop_timeout: seconds that a container has to end by itself.
     """
@@ -46,7 +46,7 @@ class Asked(NamedTuple):
     unit: str = "open-webui.service"
     python: str = ""
     env_file: str = ""
-    commands: dict[str, list[str]] = {}
+    commands: dict[str, list[str]] | None = None
     command_timeout: int = 300
     stop_timeout: int = 60
     data_dir: str = ""
