@@ -291,7 +291,7 @@ def test_one_that_compose_has_not_made(docker: Docker, image: Callable[..., str]
 
 def test_every_way_to_write_a_compose_file(docker: Docker, look: Callable[..., Run], made: dict[str, Path]) -> None:
     there = {name: texts(made[name]) for name in VARIANTS}
-    assert look(["map"], "state", "switch", check=True).succeeded().changed == 1
+    assert look(["map"], "main", "switch", check=True).succeeded().changed == 1
     assert {name: texts(made[name]) for name in VARIANTS} == there
     # The second time nothing is left to be done.
     assert look(VARIANTS, "main", "switch", "switch").succeeded().changed == len(VARIANTS)
@@ -313,5 +313,5 @@ def test_every_way_to_write_a_compose_file(docker: Docker, look: Callable[..., R
             assert service["networks"]["default"]["aliases"] == ["talk"]
         if name == "listed":
             assert service["mem_limit"] == "1073741824"
-    look(VARIANTS, "state", "switch_back").succeeded()
+    look(VARIANTS, "main", "restore").succeeded()
     assert {name: texts(made[name]) for name in VARIANTS} == there

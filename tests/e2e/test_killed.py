@@ -17,7 +17,7 @@ MOMENTS = (
     "Run the bootstrap command",
     "Load, prove and commit",
     "Write the database settings into the env file",
-    "Wait until it is healthy and connected",
+    "Start Open WebUI, and wait until it is healthy and works on the new database",
 )
 
 
