@@ -14,6 +14,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import Any, NamedTuple
 
+from ansible_collections.openwebui.postgres.plugins.module_utils._instance.source import Service
 from ansible_collections.openwebui.postgres.plugins.module_utils._problems import Problem
 
 
@@ -95,6 +96,10 @@ class Runtime(ABC):
     @abstractmethod
     def findings(self, instance: Instance) -> list[Problem]:
         """What stands in the way of handling this Open WebUI, each saying what to do."""
+
+    @abstractmethod
+    def service(self, instance: Instance) -> Service:
+        """Its processes and the file that it names, for the comparison with the one that is to be moved."""
 
     @abstractmethod
     def is_running(self, instance: Instance) -> bool:
