@@ -12,6 +12,7 @@ from ansible_collections.openwebui.postgres.plugins.module_utils._instance impor
 from ansible_collections.openwebui.postgres.plugins.module_utils._instance.health import Answer, Connected
 from ansible_collections.openwebui.postgres.plugins.module_utils._instance.runtime import Asked, Capabilities, Instance, Life, Runtime
 from ansible_collections.openwebui.postgres.plugins.module_utils._instance.source import Noted
+from ansible_collections.openwebui.postgres.plugins.module_utils._instance.source import Service as Process
 from ansible_collections.openwebui.postgres.plugins.module_utils._instance.state import Clock, Rest, Service, Unwell, at_rest, serving
 from ansible_collections.openwebui.postgres.plugins.module_utils._problems import Problem, Refused, refuse
 
@@ -69,6 +70,9 @@ class Chat(Runtime):
 
     def findings(self, instance: Instance) -> list[Problem]:
         return []
+
+    def service(self, instance: Instance) -> Process:
+        return Process("Open WebUI", instance["running"])
 
     def is_running(self, instance: Instance) -> bool:
         return self.running
@@ -329,7 +333,9 @@ def test_one_that_has_ended_again_is_not_waited_for(answers, time):
     chat.end = "the container has exited with code 3"
     so_far: dict[str, Any] = {}
     refused = refusal(serve, chat, time, so_far=so_far)
-    assert str(refused).startswith("Open WebUI was started, but has ended again (the container has exited with code 3). See what its log says.\n")
+    assert str(refused).startswith(
+        "Open WebUI was started, but has ended again (the container has exited with code 3). See what its log says.\n"
+    )
     assert time.passed < 7
     assert so_far["running"] is False
 
