@@ -82,6 +82,9 @@ class Runtime(ABC):
 
     name: str
     capabilities: Capabilities
+    # What else may help against one that keeps its file open after the stop, or that is on another database after the start.
+    how_to_end = ""
+    how_to_connect = ""
 
     def __init__(self, asked: Asked) -> None:
         self.asked = asked

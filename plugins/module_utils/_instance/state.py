@@ -12,13 +12,17 @@ Note that this module_utils is private to the collection. Its API can change at 
 from __future__ import annotations
 
 import contextlib
+import itertools
 import time
 from typing import Any, Callable, NamedTuple
 
 from ansible_collections.openwebui.postgres.plugins.module_utils._instance import health
-from ansible_collections.openwebui.postgres.plugins.module_utils._instance.runtime import Instance, Life, Runtime
-from ansible_collections.openwebui.postgres.plugins.module_utils._instance.source import Noted
+from ansible_collections.openwebui.postgres.plugins.module_utils._instance.registry import RUNTIMES, runtime_of
+from ansible_collections.openwebui.postgres.plugins.module_utils._instance.runtime import Asked, Instance, Life, Runtime
+from ansible_collections.openwebui.postgres.plugins.module_utils._instance.source import Noted, report
+from ansible_collections.openwebui.postgres.plugins.module_utils._instance.source import Service as Process
 from ansible_collections.openwebui.postgres.plugins.module_utils._problems import Problem, Refused, one_line, refuse
+from ansible_collections.openwebui.postgres.plugins.module_utils._settings import DATABASE_FILE, PORT
 
 # Users wait for what is between two looks, and a look costs next to nothing.
 PAUSE = 0.25
@@ -26,6 +30,9 @@ PAUSE = 0.25
 BETWEEN_LOOKS = 1.0
 # A start that fails may be a server that was not there yet. One that fails so often in a row is none.
 RESTARTS = 3
+
+# Where nothing says otherwise, as Open WebUI itself has it.
+HEALTH_URL = f"http://127.0.0.1:{PORT}/health"
 
 # Tells of the SQLite file what the module webui_source_info returns; given whether Open WebUI runs, and the file as it was.
 Look = Callable[[bool, "Noted | None"], "dict[str, Any]"]
@@ -43,6 +50,9 @@ class Clock(NamedTuple):
     date: Callable[[], float] = time.time
 
 
+CLOCK = Clock()
+
+
 class Unwell(Refused):
     """One that was started and does not come, with the last lines of its log."""
 
@@ -52,6 +62,67 @@ class Unwell(Refused):
 
     def __str__(self) -> str:
         return "\n".join(problem.message for problem in self.problems)
+
+
+# -- which one ------------------------------------------------------------------------------------------------------------------
+
+
+def the_one(asked: Asked) -> tuple[Runtime, Instance]:
+    """The one Open WebUI that is asked for. A look that has found it knows its runtime and its name, so this takes no second one.
+
+    :returns: its runtime and what is known of it, C(missing) of a container that is still to be made.
+    :raises Refused: when there is none, or more than one.
+    """
+    runtimes = [runtime_of(asked, name) for name in RUNTIMES if asked.runtime in ("auto", name)]
+    found: list[tuple[Runtime, Instance]] = []
+    refusals: list[Refused] = []
+    # What shares an engine is looked for together, and a place is looked at where those before it hold nothing.
+    for _has_engine, group in itertools.groupby(runtimes, lambda runtime: runtime.capabilities.has_engine):
+        for runtime in group if not found else ():
+            try:
+                found += [(runtime, instance) for instance in runtime.find()]
+            except Refused as refused:
+                # No engine is no failure yet: Open WebUI may run without one.
+                refusals.append(refused)
+    if len(found) > 1:
+        names = ", ".join(sorted(str(instance["name"]) for _runtime, instance in found))
+        raise refuse("instance", f"Several containers here run Open WebUI: {names}. Set webui_container_name to the one to move.")
+    if found:
+        return found[0]
+    if refusals:
+        raise refusals[0]
+    maker = next((runtime for runtime in runtimes if runtime.capabilities.can_be_made), None)
+    if maker is not None and asked.image and asked.data_dir:
+        return maker, {"name": asked.container_name or "open-webui", "missing": True, "database": {"kind": "sqlite", "where": ""}}
+    wanted = [
+        *([f"no container {asked.container_name}".rstrip()] if any(runtime.capabilities.has_engine for runtime in runtimes) else []),
+        *([f"no unit {asked.unit}"] if asked.runtime in ("auto", "systemd") else []),
+    ]
+    raise refuse("instance", f"There is {' and '.join(wanted)} here that runs Open WebUI. Run the audit to see what there is.")
+
+
+def named(asked: Asked, name: str) -> Asked:
+    """What is asked for, as the one of this name that an earlier look has found."""
+    return asked._replace(container_name=name, unit=name) if name else asked
+
+
+def path_of(asked: Asked, instance: Instance) -> str:
+    """The SQLite file, as this host names it; empty where nothing says where it is."""
+    folder = asked.data_dir or instance.get("data_dir") or ""
+    return asked.sqlite_path or str(instance.get("sqlite_path") or "") or (f"{folder.rstrip('/')}/{DATABASE_FILE}" if folder else "")
+
+
+def looker(runtime: Runtime, instance: Instance, path: str) -> Look:
+    """Looks at the SQLite file as the module webui_source_info does. What runs Open WebUI is asked once before a stop, and once after."""
+    services: dict[bool, Process] = {}
+
+    def look(running: bool, noted: Noted | None) -> dict[str, Any]:
+        if running not in services:
+            url = runtime.asked.health_url or instance.get("health_url") or HEALTH_URL
+            services[running] = runtime.service({**instance, "running": running, "health_url": url})
+        return report(path, services[running], noted)
+
+    return look
 
 
 # -- at rest --------------------------------------------------------------------------------------------------------------------
@@ -71,7 +142,7 @@ class Rest(NamedTuple):
 
 
 def at_rest(
-    runtime: Runtime, instance: Instance, wish: Rest, look: Look, check: bool, so_far: dict[str, Any], clock: Clock = Clock()
+    runtime: Runtime, instance: Instance, wish: Rest, look: Look, check: bool, so_far: dict[str, Any], clock: Clock = CLOCK
 ) -> dict[str, Any]:
     """Stop it where it runs, and wait until nothing holds its SQLite file open.
 
@@ -124,8 +195,7 @@ def _insist_on_rest(runtime: Runtime, instance: Instance, wish: Rest, source: di
         raise _runs_again()
     if source["in_use"]:
         holders = ", ".join(str(holder["command"]) for holder in source["holders"]) or "holder unknown"
-        commands = ", or make webui_command_stop wait until Open WebUI has ended" if runtime.asked.commands else ""
-        raise refuse("in_use", f"Open WebUI was stopped, but {wish.path} is still open ({holders}). End that process{commands}.")
+        raise refuse("in_use", f"Open WebUI was stopped, but {wish.path} is still open ({holders}). End that process{runtime.how_to_end}.")
     # On the way back from PostgreSQL none was noted: the file plays no part yet.
     if noted is not None and source["findings"]:
         raise Refused([Problem("source", one_line(finding)) for finding in source["findings"]])
@@ -165,7 +235,7 @@ class Service(NamedTuple):
 
 
 def serving(
-    runtime: Runtime, instance: Instance, wish: Service, check: bool, so_far: dict[str, Any], clock: Clock = Clock()
+    runtime: Runtime, instance: Instance, wish: Service, check: bool, so_far: dict[str, Any], clock: Clock = CLOCK
 ) -> dict[str, Any]:
     """Start it where it does not run, and wait until it is healthy and connected.
 
@@ -177,6 +247,10 @@ def serving(
     to_start = wish.start and not running
     so_far.update(changed=to_start, started=False, running=running, serving_at=None)
     so_far.update(health={"url": "", "healthy": False, "status": 0, "reason": ""}, connections=None, revision=None)
+    if instance.get("missing"):
+        # One that is still to be made. There is nothing to start, and nothing to wait for.
+        so_far["changed"] = False
+        return so_far
     patient = _Patient(runtime, instance, wish, clock, so_far)
     if check:
         if running:
@@ -192,7 +266,7 @@ def serving(
     if wish.connection is not None:
         _insist_on_database(runtime, wish, patient, since, so_far)
     so_far["serving_at"] = clock.date()
-    return so_far
+    return {**so_far, "warnings": instance.get("warnings", [])}
 
 
 def _insist_on_database(runtime: Runtime, wish: Service, patient: _Patient, since: float | None, so_far: dict[str, Any]) -> None:
@@ -206,16 +280,16 @@ def _insist_on_database(runtime: Runtime, wish: Service, patient: _Patient, sinc
     except Unwell:
         raise
     except Refused as refused:
-        reads = f" and that webui_command_start reads {runtime.asked.env_file}" if runtime.asked.commands else ""
         raise refuse(
             "connected",
-            f"Open WebUI is healthy, but {refused}. Make sure that nothing else sets DATABASE_ variables for Open WebUI{reads}.",
+            f"Open WebUI is healthy, but {refused}. Make sure that nothing else sets DATABASE_ variables for Open "
+            f"WebUI{runtime.how_to_connect}.",
         ) from None
     if wish.expected_revision and found.revision != wish.expected_revision:
         raise refuse(
             "revision",
-            f"Open WebUI has taken {options['login_db']} to revision {found.revision or 'none'}, but {wish.sqlite_path or 'webui.db'} is at "
-            f"{wish.expected_revision}. Make sure that the release of Open WebUI that ran before is started again.",
+            f"Open WebUI has taken {options['login_db']} to revision {found.revision or 'none'}, but {wish.sqlite_path or 'webui.db'} is "
+            f"at {wish.expected_revision}. Make sure that the release of Open WebUI that ran before is started again.",
         )
 
 
@@ -228,9 +302,9 @@ class _Patient:
         self.wish = wish
         self.clock = clock
         self.so_far = so_far
-        self.url = ""
-        self._ask: Callable[[], health.Answer] = lambda: health.Answer(0, "nothing says at which address it answers")
-        self._aim(runtime.asked.health_url or str(instance.get("health_url") or ""))
+        self.url = runtime.asked.health_url or str(instance.get("health_url") or "") or HEALTH_URL
+        self._ask = health.asker(self.url, wish.validate_certs)
+        self._is_found = bool(runtime.asked.health_url)
         self._was_up = False
         self._downs = 0
         self._restarts: list[int] = []
@@ -261,11 +335,8 @@ class _Patient:
                 if not self._downs:
                     return
             elif self.clock.now() >= deadline:
-                late = f"did not answer with 200 within {self.wish.timeout:g} seconds ({answer.reason})"
-                raise self._unwell(
-                    f"Open WebUI was started, but {self.url or 'it'} {late}",
-                    "; raise webui_health_timeout if it only takes longer" if self.url else "; set webui_health_url",
-                )
+                late = f"{self.url} did not answer with 200 within {self.wish.timeout:g} seconds ({answer.reason})"
+                raise self._unwell(f"Open WebUI was started, but {late}", "; raise webui_health_timeout if it only takes longer")
             elif self.clock.now() >= self._next_look:
                 self._look()
             self.clock.pause(PAUSE)
@@ -279,11 +350,6 @@ class _Patient:
             self._look()
         return self.ask_once()
 
-    def _aim(self, url: str) -> None:
-        if url and url != self.url:
-            self._ask = health.asker(url, self.wish.validate_certs)
-            self.url = url
-
     def _find_again(self) -> None:
         """A container that has been started may have another address than before."""
         if self.runtime.asked.health_url:
@@ -293,7 +359,11 @@ class _Patient:
             found = [each for each in self.runtime.find() if each.get("name") == self.instance.get("name")]
             if found:
                 self.instance = found[0]
-                self._aim(str(found[0].get("health_url") or ""))
+                url = str(found[0].get("health_url") or "")
+                self._is_found = bool(url) or not self.runtime.capabilities.has_engine
+                if url and url != self.url:
+                    self._ask = health.asker(url, self.wish.validate_certs)
+                    self.url = url
 
     def _look(self) -> None:
         """See whether there is any use in waiting."""
@@ -307,7 +377,7 @@ class _Patient:
         self._judge(life)
         is_new = bool(self._restarts) and life.restarts != self._restarts[-1]
         self._restarts.append(life.restarts)
-        if is_new or not self.url:
+        if is_new or not self._is_found:
             self._find_again()
 
     def _judge(self, life: Life) -> None:

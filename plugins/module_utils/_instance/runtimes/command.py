@@ -27,6 +27,11 @@ class Command(Runtime):
 
     name = "command"
     capabilities = Capabilities()
+    how_to_end = ", or make webui_command_stop wait until Open WebUI has ended"
+
+    @property
+    def how_to_connect(self) -> str:
+        return f" and that webui_command_start reads {self.asked.env_file}"
 
     def find(self) -> list[Instance]:
         """The one that the commands and the env file are about; none where there is no word of either."""

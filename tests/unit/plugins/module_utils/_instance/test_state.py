@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any, Callable
 
 import pytest
-from ansible_collections.openwebui.postgres.plugins.module_utils._instance import health, state
+from ansible_collections.openwebui.postgres.plugins.module_utils._instance import health
 from ansible_collections.openwebui.postgres.plugins.module_utils._instance.health import Answer, Connected
 from ansible_collections.openwebui.postgres.plugins.module_utils._instance.runtime import Asked, Capabilities, Instance, Life, Runtime
 from ansible_collections.openwebui.postgres.plugins.module_utils._instance.source import Noted
@@ -19,7 +19,6 @@ from ansible_collections.openwebui.postgres.plugins.module_utils._problems impor
 URL = "http://127.0.0.1:8080/health"
 FILE = "/srv/chat/webui.db"
 NOTED = Noted(FILE, 64, 4711)
-COMMANDS = {"probe": ["up"], "stop": ["stop"], "start": ["start"]}
 DATABASE = {"login_user": "ada", "login_db": "chat"}
 
 
@@ -222,8 +221,9 @@ def test_what_does_not_end_is_named(file, time):
 
 def test_of_commands_it_may_be_the_stop_command_that_does_not_wait(file, time):
     file.holders = [None]
-    refused = refusal(rest, Chat(commands=COMMANDS), file, time, settle_timeout=0)
-    assert str(refused).endswith("(None). End that process, or make webui_command_stop wait until Open WebUI has ended.")
+    chat = Chat()
+    chat.how_to_end = ", or make it wait"
+    assert str(refusal(rest, chat, file, time, settle_timeout=0)).endswith("(None). End that process, or make it wait.")
 
 
 @pytest.mark.parametrize("finding", [f"{FILE} was there before", f"{FILE} is another file"])
@@ -363,7 +363,7 @@ def test_what_nobody_knows_the_end_of_may_not_have_begun(answers, time):
 
 
 def test_what_was_up_and_is_down_has_ended(answers, time):
-    chat = Chat(commands=COMMANDS)
+    chat = Chat()
     answers[:] = [Answer(0, "connection refused")]
     time.at(2, lambda: setattr(chat, "running", False))
     assert "was started, but has ended again. See" in str(refusal(serve, chat, time))
@@ -435,23 +435,37 @@ def test_its_address_is_found_after_the_start(answers, time):
 
 def test_an_address_that_is_not_there_yet_is_looked_for_again(answers, time):
     chat = Chat()
+    chat.capabilities = Capabilities(has_engine=True)
     chat.instance["health_url"] = ""
-    time.at(3, lambda: setattr(chat, "found", [{**chat.instance, "health_url": URL}]))
-    assert serve(chat, time)["health"]["url"] == URL
+    answers[:] = [Answer(0, "connection refused")]
+
+    def come() -> None:
+        chat.found, answers[:] = [{**chat.instance, "health_url": "http://172.18.0.9:8080/health"}], [Answer(200, "")]
+
+    time.at(3, come)
+    # Whatever answers at the usual address meanwhile.
+    assert serve(chat, time)["health"]["healthy"] is True
+    assert time.passed >= 3
 
 
-def test_one_without_an_address(answers, time):
+def test_one_without_an_address_is_asked_at_the_usual_one(answers, time):
     chat = Chat()
     chat.instance["health_url"] = ""
-    message = str(refusal(serve, chat, time, timeout=5))
-    assert "but it did not answer with 200 within 5 seconds (nothing says at which address it answers)" in message
-    assert "set webui_health_url" in message
+    answers[:] = [Answer(0, "connection refused")]
+    assert f"but {URL} did not answer with 200 within 5 seconds" in str(refusal(serve, chat, time, timeout=5))
 
 
 def test_the_address_of_the_operator_is_the_one(answers, time):
     chat = Chat(health_url="https://chat.example/health")
     assert serve(chat, time)["health"]["url"] == "https://chat.example/health"
     assert "find" not in chat.done
+
+
+def test_one_that_is_still_to_be_made_is_not_waited_for(time):
+    chat = Chat()
+    chat.instance["missing"] = True
+    answer = serve(chat, time)
+    assert (answer["changed"], answer["started"], answer["serving_at"], chat.done) == (False, False, None, [])
 
 
 def test_a_wrong_address_is_refused_before_anything_is_started(time):
@@ -496,13 +510,13 @@ def test_healthy_on_another_database(answers, server, time):
     assert (so_far["health"]["healthy"], so_far["connections"]) == (True, 0)
 
 
-def test_commands_may_not_read_the_env_file(answers, server, time):
+def test_what_else_may_help_is_said(answers, server, time):
     server["says"] = refuse("connection", "cannot connect to database chat")
-    chat = Chat(commands=COMMANDS, env_file="/etc/chat.env")
-    assert str(refusal(serve, chat, time, connection=DATABASE)) == (
-        "Open WebUI is healthy, but cannot connect to database chat. Make sure that nothing else sets DATABASE_ variables for Open WebUI and "
-        "that webui_command_start reads /etc/chat.env."
-    )
+    chat = Chat()
+    chat.how_to_connect = " and that /etc/chat.env is read"
+    said = str(refusal(serve, chat, time, connection=DATABASE))
+    assert said.startswith("Open WebUI is healthy, but cannot connect to database chat. Make sure that nothing else sets DATABASE_ ")
+    assert said.endswith(" variables for Open WebUI and that /etc/chat.env is read.")
 
 
 def test_one_that_ends_while_its_connection_is_waited_for(answers, server, time):
