@@ -96,6 +96,13 @@ class Runtime(ABC):
         :raises Refused: when the host cannot be asked, because there is no engine or no rights to use it.
         """
 
+    def to_be_made(self, options: dict[str, Any]) -> Instance:
+        """The Open WebUI that is made where none is left; or the one that is in its place already. Only where C(can_be_made) says so.
+
+        :param options: C(network_mode), C(networks) and whether it gets a C(secret_key) with them.
+        """
+        raise NotImplementedError(f"{self.name} makes none")
+
     @abstractmethod
     def findings(self, instance: Instance) -> list[Problem]:
         """What stands in the way of handling this Open WebUI, each saying what to do."""

@@ -43,6 +43,19 @@ OPEN = "open"
 PATH = "path"
 NONE = "none"
 
+# What there is to say of a file that is not known.
+NOTHING: dict[str, Any] = {
+    "exists": False,
+    "real_path": "",
+    "log_path": "",
+    "device": 0,
+    "inode": 0,
+    "in_use": False,
+    "holders": [],
+    "evidence": NONE,
+    "findings": [],
+}
+
 # Open WebUI's vector database is a SQLite file as well, and none of ours.
 _VECTORS = "chroma.sqlite3"
 # A health URL with these leads to a process on this very host.
@@ -168,24 +181,13 @@ def report(path: str, service: Service, noted: Noted | None = None) -> dict[str,
 
     :param noted: the file as it was before Open WebUI was stopped.
     """
-    answer: dict[str, Any] = {
-        "exists": False,
-        "real_path": "",
-        "log_path": "",
-        "device": 0,
-        "inode": 0,
-        "in_use": False,
-        "holders": [],
-        "evidence": NONE,
-        "findings": [],
-    }
     try:
         location = locate(path)
         users = holders(location.real)
     except Refused as refused:
-        return {**answer, "exists": os.path.exists(path), "findings": _missing(path, service, noted, str(refused))}
+        return {**NOTHING, "exists": os.path.exists(path), "findings": _missing(path, service, noted, str(refused))}
     except OSError as error:
-        return {**answer, "exists": True, "findings": [f"{path}: cannot be read ({error.strerror}). Set ansible_become to true."]}
+        return {**NOTHING, "exists": True, "findings": [f"{path}: cannot be read ({error.strerror}). Set ansible_become to true."]}
     evidence, findings = _evidence(location, service, users) if service.running else (NONE, _at_rest(location, service))
     return {
         "exists": True,

@@ -8,6 +8,7 @@ Note that this module_utils is private to the collection. Its API can change at 
 
 from __future__ import annotations
 
+import posixpath
 from typing import Any
 
 from ansible_collections.openwebui.postgres.plugins.module_utils._docker.containers import describe, find, key_of, log_of
@@ -15,7 +16,7 @@ from ansible_collections.openwebui.postgres.plugins.module_utils._docker.engine 
 from ansible_collections.openwebui.postgres.plugins.module_utils._instance.runtime import Capabilities, Instance, Life, Runtime
 from ansible_collections.openwebui.postgres.plugins.module_utils._instance.source import Service, of_container
 from ansible_collections.openwebui.postgres.plugins.module_utils._problems import Problem, one_line, refuse
-from ansible_collections.openwebui.postgres.plugins.module_utils._settings import DATA_DIR
+from ansible_collections.openwebui.postgres.plugins.module_utils._settings import DATA_DIR, DATABASE_FILE
 
 # What a container that is made gets for a name, where nobody has said one.
 NAME = "open-webui"
@@ -47,6 +48,34 @@ class Container(Runtime):
             describe(engine, inspected, called, sqlite_path=self.asked.sqlite_path)
             for called, inspected in find(engine, self.asked.container_name)
         ]
+
+    def to_be_made(self, options: dict[str, Any]) -> Instance:
+        asked = self.asked
+        if not asked.container_name:
+            # Nothing but its name may say that it runs Open WebUI.
+            there = Container(asked._replace(runtime=self.name, container_name=NAME)).find()
+            if there:
+                return there[0]
+        declared = asked.secret_key_declared or options.get("secret_key")
+        return {
+            "name": asked.container_name or NAME,
+            "running": False,
+            "missing": True,
+            "made": False,
+            "unfinished": False,
+            "image": asked.image,
+            "image_id": asked.image,
+            "network_mode": options.get("network_mode") or "bridge",
+            "networks": options.get("networks") or [],
+            "data_dir": asked.data_dir,
+            "data_dir_inside": DATA_DIR,
+            "sqlite_path": asked.sqlite_path,
+            "health_url": "",
+            "database": {"kind": "sqlite", "where": asked.sqlite_path or posixpath.join(asked.data_dir, DATABASE_FILE), "set_by": []},
+            "findings": [],
+            "secret_key": {"from": "declared" if declared else "none", "path": "", "on_mount": False},
+            "kept": {},
+        }
 
     def findings(self, instance: Instance) -> list[Problem]:
         messages = (
@@ -132,34 +161,6 @@ class Container(Runtime):
         """What the engine says of the container that has its name now: a switch gives that to another one."""
         found = find(self.engine, instance["name"])
         return found[0][1] if found else None
-
-
-def to_be_made(name: str, image: str, data_dir: str, sqlite_path: str, secret_key: bool, options: dict[str, Any]) -> Instance:
-    """A container that is still to be made, in the terms of one that is there.
-
-    :param secret_key: whether the operator says which secret key it is to have.
-    :param options: C(network_mode) and C(networks) that it is to have.
-    """
-    return {
-        "name": name or NAME,
-        "runtime": "container",
-        "running": False,
-        "missing": True,
-        "made": False,
-        "unfinished": False,
-        "image": image,
-        "image_id": image,
-        "network_mode": options.get("network_mode") or "bridge",
-        "networks": options.get("networks") or [],
-        "data_dir": data_dir,
-        "data_dir_inside": DATA_DIR,
-        "sqlite_path": sqlite_path,
-        "health_url": "",
-        "database": {"kind": "sqlite", "where": sqlite_path, "set_by": []},
-        "findings": [],
-        "secret_key": {"from": "declared" if secret_key else "none", "path": "", "on_mount": False},
-        "kept": {},
-    }
 
 
 def _removes_itself(instance: Instance) -> list[str]:
