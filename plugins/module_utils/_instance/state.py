@@ -12,17 +12,16 @@ Note that this module_utils is private to the collection. Its API can change at 
 from __future__ import annotations
 
 import contextlib
-import itertools
 import time
 from typing import Any, Callable, NamedTuple
 
 from ansible_collections.openwebui.postgres.plugins.module_utils._instance import health
-from ansible_collections.openwebui.postgres.plugins.module_utils._instance.registry import RUNTIMES, runtime_of
+from ansible_collections.openwebui.postgres.plugins.module_utils._instance.info import HEALTH_URL, find, several
 from ansible_collections.openwebui.postgres.plugins.module_utils._instance.runtime import Asked, Instance, Life, Runtime
 from ansible_collections.openwebui.postgres.plugins.module_utils._instance.source import Noted, report
 from ansible_collections.openwebui.postgres.plugins.module_utils._instance.source import Service as Process
 from ansible_collections.openwebui.postgres.plugins.module_utils._problems import Problem, Refused, one_line, refuse
-from ansible_collections.openwebui.postgres.plugins.module_utils._settings import DATABASE_FILE, PORT
+from ansible_collections.openwebui.postgres.plugins.module_utils._settings import DATABASE_FILE
 
 # Users wait for what is between two looks, and a look costs next to nothing.
 PAUSE = 0.25
@@ -30,9 +29,6 @@ PAUSE = 0.25
 BETWEEN_LOOKS = 1.0
 # A start that fails may be a server that was not there yet. One that fails so often in a row is none.
 RESTARTS = 3
-
-# Where nothing says otherwise, as Open WebUI itself has it.
-HEALTH_URL = f"http://127.0.0.1:{PORT}/health"
 
 # Tells of the SQLite file what the module webui_source_info returns; given whether Open WebUI runs, and the file as it was.
 Look = Callable[[bool, "Noted | None"], "dict[str, Any]"]
@@ -68,37 +64,16 @@ class Unwell(Refused):
 
 
 def the_one(asked: Asked) -> tuple[Runtime, Instance]:
-    """The one Open WebUI that is asked for. A look that has found it knows its runtime and its name, so this takes no second one.
+    """The one Open WebUI that is asked for, C(missing) where it is still to be made.
 
-    :returns: its runtime and what is known of it, C(missing) of a container that is still to be made.
+    Where an earlier look has told runtime and name, this asks nothing but that one.
+
     :raises Refused: when there is none, or more than one.
     """
-    runtimes = [runtime_of(asked, name) for name in RUNTIMES if asked.runtime in ("auto", name)]
-    found: list[tuple[Runtime, Instance]] = []
-    refusals: list[Refused] = []
-    # What shares an engine is looked for together, and a place is looked at where those before it hold nothing.
-    for _has_engine, group in itertools.groupby(runtimes, lambda runtime: runtime.capabilities.has_engine):
-        for runtime in group if not found else ():
-            try:
-                found += [(runtime, instance) for instance in runtime.find()]
-            except Refused as refused:
-                # No engine is no failure yet: Open WebUI may run without one.
-                refusals.append(refused)
+    found = find(asked, {})
     if len(found) > 1:
-        names = ", ".join(sorted(str(instance["name"]) for _runtime, instance in found))
-        raise refuse("instance", f"Several containers here run Open WebUI: {names}. Set webui_container_name to the one to move.")
-    if found:
-        return found[0]
-    if refusals:
-        raise refusals[0]
-    maker = next((runtime for runtime in runtimes if runtime.capabilities.can_be_made), None)
-    if maker is not None and asked.image and asked.data_dir:
-        return maker, {"name": asked.container_name or "open-webui", "missing": True, "database": {"kind": "sqlite", "where": ""}}
-    wanted = [
-        *([f"no container {asked.container_name}".rstrip()] if any(runtime.capabilities.has_engine for runtime in runtimes) else []),
-        *([f"no unit {asked.unit}"] if asked.runtime in ("auto", "systemd") else []),
-    ]
-    raise refuse("instance", f"There is {' and '.join(wanted)} here that runs Open WebUI. Run the audit to see what there is.")
+        raise Refused([several(sorted(str(instance["name"]) for _runtime, instance in found))])
+    return found[0]
 
 
 def named(asked: Asked, name: str) -> Asked:
