@@ -15,7 +15,7 @@ import os
 import posixpath
 import re
 import shlex
-from typing import Iterable, Iterator, NamedTuple
+from typing import Any, Iterable, Iterator, NamedTuple
 from urllib.parse import parse_qs, quote, quote_plus, unquote
 
 # Of the published image.
@@ -195,6 +195,17 @@ def _identity(path: str) -> tuple[int, int] | str:
 
 
 # -- env files ------------------------------------------------------------------------------------------------------------------
+
+
+def texts(env: dict[str, Any] | None) -> dict[str, str]:
+    """Settings as a shell would have them: YAML makes truth values and numbers of what is meant as text."""
+
+    def text(value: Any) -> str:
+        if isinstance(value, bool):
+            return str(value).lower()
+        return "" if value is None else str(value)
+
+    return {name: text(value) for name, value in (env or {}).items()}
 
 
 class Assignment(NamedTuple):

@@ -43,6 +43,7 @@ from ansible_collections.openwebui.postgres.plugins.module_utils._settings impor
     other_file,
     secrets_in,
 )
+from ansible_collections.openwebui.postgres.plugins.module_utils._settings import texts as texts
 
 BEGIN = "# BEGIN openwebui.postgres"
 NEW = " in a new file"
@@ -379,17 +380,6 @@ def _done(file: EnvFile, text: str | None, owner: Owner, check: bool) -> dict[st
         "changed_settings": names,
         "diff": {"before": _side(file.text, file.owner, old, names), "after": _side(text, _merged(file.owner, owner), new, names, old)},
     }
-
-
-def texts(env: dict[str, Any] | None) -> dict[str, str]:
-    """Settings as a shell would have them: YAML makes truth values and numbers of what is meant as text."""
-
-    def text(value: Any) -> str:
-        if isinstance(value, bool):
-            return str(value).lower()
-        return "" if value is None else str(value)
-
-    return {name: text(value) for name, value in (env or {}).items()}
 
 
 def owner_of(user: str, group: str) -> Owner:

@@ -14,6 +14,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import Any, NamedTuple
 
+from ansible_collections.openwebui.postgres.plugins.module_utils._instance.source import Service
 from ansible_collections.openwebui.postgres.plugins.module_utils._problems import Problem
 
 
@@ -38,6 +39,7 @@ class Asked(NamedTuple):
     :ivar commands: C(probe), C(stop), C(start) and C(bootstrap), each a list of words, for the runtime C(command); None for none.
     :ivar command_timeout: seconds that each of them may take.
     :ivar stop_timeout: seconds that a container has to end by itself.
+    :ivar settle_timeout: seconds within which the probe has to say that it has stopped, once the stop command has ended.
     """
 
     runtime: str = "auto"
@@ -49,12 +51,26 @@ class Asked(NamedTuple):
     commands: dict[str, list[str]] | None = None
     command_timeout: int = 300
     stop_timeout: int = 60
+    settle_timeout: int = 60
     data_dir: str = ""
     sqlite_path: str = ""
     health_url: str = ""
     image: str = ""
     compose_override: str = ""
     secret_key_declared: bool = False
+
+
+class Life(NamedTuple):
+    """How one that was started is doing.
+
+    :ivar up: whether it runs, or is being started again.
+    :ivar restarts: how often it was started again without anybody's doing, counted from wherever its runtime counts from.
+    :ivar end: how it has ended, in a few words, where that is certain. Empty where "it does not run" may also mean "not yet".
+    """
+
+    up: bool
+    restarts: int = 0
+    end: str = ""
 
 
 # What is known of an Open WebUI, in the terms of webui_info's RETURN.
@@ -66,6 +82,9 @@ class Runtime(ABC):
 
     name: str
     capabilities: Capabilities
+    # What else may help against one that keeps its file open after the stop, or that is on another database after the start.
+    how_to_end = ""
+    how_to_connect = ""
 
     def __init__(self, asked: Asked) -> None:
         self.asked = asked
@@ -77,13 +96,28 @@ class Runtime(ABC):
         :raises Refused: when the host cannot be asked, because there is no engine or no rights to use it.
         """
 
+    def to_be_made(self, options: dict[str, Any]) -> Instance:
+        """The Open WebUI that is made where none is left; or the one that is in its place already. Only where C(can_be_made) says so.
+
+        :param options: C(network_mode), C(networks) and whether it gets a C(secret_key) with them.
+        """
+        raise NotImplementedError(f"{self.name} makes none")
+
     @abstractmethod
     def findings(self, instance: Instance) -> list[Problem]:
         """What stands in the way of handling this Open WebUI, each saying what to do."""
 
     @abstractmethod
+    def service(self, instance: Instance) -> Service:
+        """Its processes and the file that it names, for the comparison with the one that is to be moved."""
+
+    @abstractmethod
     def is_running(self, instance: Instance) -> bool:
         """Whether it runs now. Looks afresh."""
+
+    def life(self, instance: Instance) -> Life:
+        """How it is doing, for those who wait for it. Looks afresh."""
+        return Life(self.is_running(instance))
 
     @abstractmethod
     def stop(self, instance: Instance) -> None:

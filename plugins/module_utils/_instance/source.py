@@ -20,6 +20,7 @@ from typing import Any, Callable, NamedTuple
 from ansible_collections.openwebui.postgres.plugins.module_utils._docker.containers import inspect, name_of
 from ansible_collections.openwebui.postgres.plugins.module_utils._docker.engine import Engine
 from ansible_collections.openwebui.postgres.plugins.module_utils._docker.storage import Storage, below
+from ansible_collections.openwebui.postgres.plugins.module_utils._instance.service import RUNNING
 from ansible_collections.openwebui.postgres.plugins.module_utils._problems import Refused
 from ansible_collections.openwebui.postgres.plugins.module_utils._sqlite.database import Holder, holders
 from ansible_collections.openwebui.postgres.plugins.module_utils._sqlite.location import Location, locate
@@ -42,11 +43,23 @@ OPEN = "open"
 PATH = "path"
 NONE = "none"
 
+# What there is to say of a file that is not known.
+NOTHING: dict[str, Any] = {
+    "exists": False,
+    "real_path": "",
+    "log_path": "",
+    "device": 0,
+    "inode": 0,
+    "in_use": False,
+    "holders": [],
+    "evidence": NONE,
+    "findings": [],
+}
+
 # Open WebUI's vector database is a SQLite file as well, and none of ours.
 _VECTORS = "chroma.sqlite3"
 # A health URL with these leads to a process on this very host.
 _HERE = ("localhost", "127.0.0.1", "[::1]", "0.0.0.0")
-_RUNNING = ("active", "activating", "reloading", "refreshing", "deactivating")
 _PROPERTIES = ("ActiveState", "MainPID", "ControlGroup", "RuntimeDirectory", "RuntimeDirectoryPreserve")
 # Runs a command and returns its exit code and what it printed.
 Run = Callable[[list[str]], tuple[int, str]]
@@ -126,7 +139,7 @@ def of_unit(run: Run, unit: str, inside: str) -> Service:
     pid, group = int(facts.get("MainPID") or 0), facts.get("ControlGroup") or ""
     # Removed at a stop, unless it is said otherwise.
     folders = facts.get("RuntimeDirectory", "").split() if facts.get("RuntimeDirectoryPreserve", "no") == "no" else []
-    running = facts.get("ActiveState") in _RUNNING
+    running = facts.get("ActiveState") in RUNNING
     service = Service(unit, running, (), inside, on_host=inside, fleeting=tuple(posixpath.join("/run", folder) for folder in folders))
     return _with_processes(service, lambda: _of_unit(pid, group)) if running else service
 
@@ -168,24 +181,13 @@ def report(path: str, service: Service, noted: Noted | None = None) -> dict[str,
 
     :param noted: the file as it was before Open WebUI was stopped.
     """
-    answer: dict[str, Any] = {
-        "exists": False,
-        "real_path": "",
-        "log_path": "",
-        "device": 0,
-        "inode": 0,
-        "in_use": False,
-        "holders": [],
-        "evidence": NONE,
-        "findings": [],
-    }
     try:
         location = locate(path)
         users = holders(location.real)
     except Refused as refused:
-        return {**answer, "exists": os.path.exists(path), "findings": _missing(path, service, noted, str(refused))}
+        return {**NOTHING, "exists": os.path.exists(path), "findings": _missing(path, service, noted, str(refused))}
     except OSError as error:
-        return {**answer, "exists": True, "findings": [f"{path}: cannot be read ({error.strerror}). Set ansible_become to true."]}
+        return {**NOTHING, "exists": True, "findings": [f"{path}: cannot be read ({error.strerror}). Set ansible_become to true."]}
     evidence, findings = _evidence(location, service, users) if service.running else (NONE, _at_rest(location, service))
     return {
         "exists": True,

@@ -13,9 +13,13 @@ from typing import Any
 import pytest
 import yaml
 from ansible.module_utils import basic
-from ansible_collections.openwebui.postgres.plugins.doc_fragments import connection, engine
+from ansible_collections.openwebui.postgres.plugins.doc_fragments import connection, engine, instance
 
-FRAGMENTS = {"openwebui.postgres.connection": connection, "openwebui.postgres.engine": engine}
+FRAGMENTS = {
+    "openwebui.postgres.connection": connection,
+    "openwebui.postgres.engine": engine,
+    "openwebui.postgres.instance": instance,
+}
 MODULES = sorted(path.stem for path in (Path(__file__).resolve().parents[3] / "plugins" / "modules").glob("webui_*.py"))
 
 every_module = pytest.mark.parametrize("name", MODULES)

@@ -25,7 +25,7 @@ IMPORT = re.compile(r"^from ansible_collections\.openwebui\.postgres\.plugins\.m
 
 
 def family_of(path: Path) -> str:
-    return "" if path.parent == MODULE_UTILS else path.parent.name
+    return "" if path.parent == MODULE_UTILS else path.relative_to(MODULE_UTILS).parts[0]
 
 
 def imported_by(path: Path) -> set[str]:

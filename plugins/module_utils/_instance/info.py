@@ -1,0 +1,271 @@
+# Copyright: (c) 2026, openwebui.postgres contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One look at a host: which Open WebUI is to be moved, how it is, and everything that stands in the way.
+
+Note that this module_utils is private to the collection. Its API can change at any time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+import posixpath
+from typing import Any, NamedTuple
+
+from ansible_collections.openwebui.postgres.plugins.module_utils._desired import Desired, desired
+from ansible_collections.openwebui.postgres.plugins.module_utils._instance.health import asker, wait
+from ansible_collections.openwebui.postgres.plugins.module_utils._instance.registry import RUNTIMES, runtime_of
+from ansible_collections.openwebui.postgres.plugins.module_utils._instance.runtime import Asked, Instance, Runtime
+from ansible_collections.openwebui.postgres.plugins.module_utils._instance.source import NOTHING, report
+from ansible_collections.openwebui.postgres.plugins.module_utils._problems import Problem, Refused, one_line
+from ansible_collections.openwebui.postgres.plugins.module_utils._settings import DATABASE_FILE, PORT, database_of
+
+AUTO = "auto"
+COMMAND = "command"
+SYSTEMD = "systemd"
+HEALTH_URL = f"http://127.0.0.1:{PORT}/health"
+
+_NOBODY: dict[str, Any] = {"size": 0, "uid": None, "gid": None}
+_UNKNOWN = "Nothing says which file Open WebUI works with. Set webui_data_dir to the data folder of Open WebUI, or webui_sqlite_path."
+
+
+class Wish(NamedTuple):
+    """What is to become of Open WebUI, as far as it matters to a look.
+
+    :ivar database: the operator's variables of the new database, without a password.
+    :ivar env: the settings that put Open WebUI on it, where they are known.
+    :ivar remove: names of settings that must not be there beside them; those that are known to be in the way, if there are none.
+    :ivar networks: the networks that it shares with PostgreSQL then, if it reaches it by network.
+    :ivar container: C(network_mode), C(networks) and C(secret_key) of a container that is still to be made.
+    """
+
+    database: dict[str, Any]
+    env: dict[str, str]
+    remove: list[str]
+    networks: list[str]
+    container: dict[str, Any]
+    settle_timeout: int = 60
+    validate_certs: bool = True
+    log_lines: int = 0
+
+
+class Found(NamedTuple):
+    """What was found.
+
+    :ivar instance: the one that is to be moved; None where none can be told.
+    :ivar candidates: the names of several of which one has to be chosen.
+    """
+
+    instance: Instance | None
+    candidates: list[str]
+    problems: list[Problem]
+    warnings: list[str]
+
+
+def look(asked: Asked, wish: Wish) -> Found:
+    """Look for the Open WebUI that is asked for, and at all that matters about it."""
+    try:
+        found = find(asked, wish.container)
+    except Refused as refused:
+        return Found(None, [], refused.problems, [])
+    if len(found) > 1:
+        names = sorted(instance["name"] for _runtime, instance in found)
+        return Found(None, names, [several(names)], [])
+    ((runtime, instance),) = found
+    try:
+        problems = _examine(runtime, instance, wish)
+    except Refused as refused:
+        problems = refused.problems
+    return Found(instance, [], problems, instance.pop("warnings", []))
+
+
+# -- which one ------------------------------------------------------------------------------------------------------------------
+
+
+def find(asked: Asked, container: dict[str, Any]) -> list[tuple[Runtime, Instance]]:
+    """The one that is asked for; several of which one has to be chosen.
+
+    :param container: C(network_mode), C(networks) and C(secret_key) of a container that is still to be made.
+    :raises Refused: when there is none.
+    """
+    runtimes = [runtime_of(asked, name) for name in RUNTIMES if asked.runtime in (AUTO, name)]
+    refusal: Refused | None = None
+    # What shares an engine is looked for together, and a place is looked at where those before it hold nothing.
+    for has_engine, group in itertools.groupby(runtimes, lambda runtime: runtime.capabilities.has_engine):
+        members, found = list(group), []
+        for runtime in members:
+            try:
+                found += [(runtime, instance) for instance in runtime.find()]
+            except Refused as refused:
+                # No engine is no failure yet: Open WebUI may run without one.
+                if not has_engine:
+                    raise
+                refusal = refused
+        maker = next((runtime for runtime in members if runtime.capabilities.can_be_made), None)
+        if not found and maker is not None and asked.image and asked.data_dir:
+            if refusal is not None:
+                raise refusal
+            found = [(maker, maker.to_be_made(container))]
+        if found:
+            return found
+    raise Refused([Problem("instance", one_line(_another_kind(asked) or _none(asked, refusal)))])
+
+
+def several(names: list[str]) -> Problem:
+    """What to say where one of these has to be chosen."""
+    return Problem(
+        "instance",
+        f"Several containers here run Open WebUI: {', '.join(names)}. Set webui_container_name to the one to move; for more than one, give "
+        "each an inventory host of its own. Replicas of one Compose service are scaled to one first (docker compose up -d --scale "
+        "SERVICE=1).",
+    )
+
+
+def _another_kind(asked: Asked) -> str:
+    """What to say where the engine has Open WebUI, but not as was asked for."""
+    if asked.runtime == AUTO or not RUNTIMES[asked.runtime].capabilities.has_engine:
+        return ""
+    names: list[str] = []
+    for name, kind in RUNTIMES.items():
+        if name != asked.runtime and kind.capabilities.has_engine:
+            with contextlib.suppress(Refused):
+                names += [instance["name"] for instance in runtime_of(asked, name).find()]
+    if not names:
+        return ""
+    return (
+        f"{', '.join(sorted(names))}: runs Open WebUI here, but was not made by Docker Compose. Set webui_runtime to container, or leave "
+        "it out."
+    )
+
+
+def _none(asked: Asked, refusal: Refused | None) -> str:
+    """What to say where there is no Open WebUI at all."""
+    auto, service = asked.runtime == AUTO, asked.runtime == SYSTEMD
+    engine = f" ({refusal})" if refusal is not None and auto else ""
+    if service:
+        what = f"There is no unit {asked.unit} here"
+    elif refusal is not None and not auto:
+        what = str(refusal)
+    elif asked.container_name:
+        what = f"There is no container {asked.container_name} that runs Open WebUI here{engine}"
+    elif auto:
+        what = f"Nothing here runs Open WebUI: no container of its image{engine}, no unit {asked.unit}"
+    else:
+        what = f"No container here runs an Open WebUI image under the runtime {asked.runtime}"
+    wrong = (
+        "webui_container_name, webui_systemd_unit or webui_docker_host"
+        if auto
+        else "webui_systemd_unit"
+        if service
+        else "webui_container_name or webui_docker_host"
+    )
+    return (
+        f"{what}. Correct {wrong}, set the webui_command_ variables, or set webui_image and webui_data_dir to have a container made for "
+        "the webui.db there."
+    )
+
+
+# -- how it is ------------------------------------------------------------------------------------------------------------------
+
+
+def _examine(runtime: Runtime, instance: Instance, wish: Wish) -> list[Problem]:
+    """All that matters about it is put into the instance.
+
+    :returns: what the runtime lacks; where that is nothing, everything else that stands in the way.
+    :raises Refused: when something cannot be asked.
+    """
+    asked = runtime.asked
+    instance.update(runtime=runtime.name, capabilities=runtime.capabilities._asdict(), health={"healthy": None, "reason": ""}, log=[])
+    instance.setdefault("source", {})
+    wanted = desired(wish.database, instance)
+    instance["desired"] = _told(wanted, wish)
+    instance["database"] = {**instance["database"], "on_target": _on_target(instance, wanted, wish)}
+    # What was found never overrides what the operator says.
+    instance["data_dir"] = asked.data_dir or instance["data_dir"]
+    instance["sqlite_path"] = _first(asked.sqlite_path, instance["sqlite_path"], _default(instance["data_dir"]))
+    instance["health_url"] = _first(asked.health_url, instance.get("health_url", ""), HEALTH_URL)
+    lacks = runtime.findings(instance)
+    if lacks:
+        return lacks
+    if "running" not in instance:
+        instance["running"] = runtime.is_running(instance)
+    if wish.log_lines > 0:
+        with contextlib.suppress(Refused):
+            instance["log"] = runtime.log(instance, wish.log_lines)
+    return [] if instance["database"]["on_target"] else _not_there_yet(runtime, instance, wish)
+
+
+def _first(*texts: str) -> str:
+    return next((text for text in texts if text), "")
+
+
+def _default(folder: str) -> str:
+    return posixpath.join(folder, DATABASE_FILE) if folder else ""
+
+
+def _told(wanted: Desired, wish: Wish) -> dict[str, Any]:
+    """What is wanted, without a value that may be a secret."""
+    return {
+        "mode": wanted.mode,
+        "by_network": wanted.by_network,
+        "url_host": wanted.url_host,
+        "url_port": wanted.url_port,
+        "place": wanted.place,
+        "driver": wanted.driver,
+        "settings": sorted(wish.env or wanted.env),
+        "removed": wish.remove or wanted.removed,
+        "networks": wish.networks if wanted.by_network else [],
+    }
+
+
+def _on_target(instance: Instance, wanted: Desired, wish: Wish) -> bool:
+    place = database_of(wish.env).where if "DATABASE_URL" in wish.env else wanted.place
+    return instance["database"]["kind"] == "postgresql" and instance["database"]["where"] == place
+
+
+def _not_there_yet(runtime: Runtime, instance: Instance, wish: Wish) -> list[Problem]:
+    """One that is on the new database is waited for later, and never sent back. All others have to be well, and on the file to be moved."""
+    unwell = _unwell(instance, wish) if instance["running"] else []
+    if instance["database"]["kind"] != "sqlite":
+        return [_elsewhere(runtime, instance), *unwell]
+    # After it has answered, since by then it has its database open.
+    instance["source"] = source_of(runtime, instance)
+    found = [("source", message) for message in instance["source"]["findings"]]
+    found += [("database", message) for message in instance["findings"]]
+    return [*(Problem(kind, one_line(message)) for kind, message in found), *unwell]
+
+
+def source_of(runtime: Runtime, instance: Instance) -> dict[str, Any]:
+    """Whether the file that is to be moved is the one that Open WebUI has open, and whose it is."""
+    if not instance["sqlite_path"]:
+        return {**NOTHING, **_NOBODY, "findings": [] if instance["findings"] else [_UNKNOWN]}
+    found = report(instance["sqlite_path"], runtime.service(instance))
+    facts = _NOBODY
+    with contextlib.suppress(OSError):
+        stat = os.stat(found["real_path"])
+        facts = {"size": stat.st_size, "uid": stat.st_uid, "gid": stat.st_gid}
+    return {**found, **facts}
+
+
+def _elsewhere(runtime: Runtime, instance: Instance) -> Problem:
+    where = instance["database"]["where"] or "another database"
+    otherwise = "; otherwise point webui_env_file at the right file." if runtime.name == COMMAND else "."
+    message = f"Open WebUI already uses {where}, not SQLite. If that is the database you mean, set the webui_database_ variables to it"
+    return Problem("database", one_line(message + otherwise))
+
+
+def _unwell(instance: Instance, wish: Wish) -> list[Problem]:
+    """Patience for one that has been started a moment ago, by a run that was killed then."""
+    url = instance["health_url"]
+    try:
+        answer = wait(asker(url, wish.validate_certs), wish.settle_timeout)
+        instance["health"] = {"healthy": answer.healthy, "reason": answer.reason}
+    except Refused as refused:
+        instance["health"] = {"healthy": False, "reason": str(refused)}
+    if instance["health"]["healthy"]:
+        return []
+    reason = instance["health"]["reason"]
+    message = f"Open WebUI runs, but {url} does not answer with 200 ({reason}). Correct webui_health_url, or heal Open WebUI first."
+    return [Problem("health", one_line(message))]
