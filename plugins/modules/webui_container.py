@@ -35,7 +35,8 @@ options:
         already, nothing is done.
       - A container that was switched before and has other settings than those now asked for is replaced once more. The one set aside
         stays.
-      - With V(restored), it is the one from before the move again, with its restart policy, and the one on PostgreSQL is removed.
+      - With V(restored), it is the one from before the move again, with its restart policy, and the one on PostgreSQL is removed. One
+        that was made where there was none before, which has the label C(openwebui.postgres.made), is removed as well.
       - With V(finalized), the one that was set aside is removed, provided that the present one uses PostgreSQL in its place.
     type: str
     choices: [switched, restored, finalized]
@@ -43,7 +44,8 @@ options:
   env:
     description:
       - Environment variables to set, by name. They must put Open WebUI on PostgreSQL.
-      - Must hold E(WEBUI_SECRET_KEY) if the image generated the key and keeps it in the container alone.
+      - A secret key that the image generated need not be among them. It is read from the container and set as E(WEBUI_SECRET_KEY),
+        since the new container would not have the file.
       - Required with O(state=switched), and ignored otherwise.
     type: dict
   env_remove:
@@ -63,6 +65,11 @@ options:
       - Another image for the new container, which must be on the host. What the old container has from its image, the new one has
         from its own.
       - Without it, the image stays the same, to the digest.
+    type: str
+    default: ""
+  fallback_secret_key:
+    description:
+      - The secret key of Open WebUI, used where none is in use so far. A key that is in use wins over it.
     type: str
     default: ""
   adopt:
@@ -109,7 +116,6 @@ EXAMPLES = r"""
     state: switched
     env:
       DATABASE_URL: "postgresql://openwebui:{{ vault_webui_password | urlencode }}@openwebui-postgres:5432/openwebui"
-      WEBUI_SECRET_KEY: "{{ vault_webui_secret_key }}"
     env_remove: [DATABASE_TYPE, DATABASE_USER, DATABASE_PASSWORD, DATABASE_HOST, DATABASE_PORT, DATABASE_NAME]
     networks: [openwebui-postgres]
   register: switched
@@ -127,7 +133,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 id:
-  description: Id of the container that has the name now. Null in check mode when it is yet to be made.
+  description: Id of the container that has the name now. Null in check mode when it is yet to be made, and when none is left.
   returned: success
   type: str
   sample: 4f6c1d5b1e0a
@@ -172,7 +178,7 @@ problems:
   sample: [{"kind": "container", "message": "…"}]
 """
 
-from typing import Any
+from typing import Any, Callable
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.openwebui.postgres.plugins.module_utils._docker.clone import Wish
@@ -192,6 +198,7 @@ def main() -> None:
             "env_remove": {"type": "list", "elements": "str", "default": []},
             "networks": {"type": "list", "elements": "str", "default": []},
             "image": {"type": "str", "default": ""},
+            "fallback_secret_key": {"type": "str", "default": "", "no_log": True},
             "adopt": {"type": "bool", "default": False},
             "timeout": {"type": "int", "default": 60},
         },
@@ -202,10 +209,10 @@ def main() -> None:
     env = {name: _text(value) for name, value in (options["env"] or {}).items()}
     # Ansible takes every value for a secret, also a pool size of 15, and would blank it out wherever it is part of an id. The
     # real ones are still hidden, and no value is returned at all.
-    module.no_log_values = set(secrets_in(env, []))
-    invocation = {"module_args": {**options, "env": sorted(env)}}
+    module.no_log_values = set(secrets_in(env, [options["fallback_secret_key"]]))
+    invocation = {"module_args": {**options, "env": sorted(env), "fallback_secret_key": "given" if options["fallback_secret_key"] else ""}}
     try:
-        result = _done(options, env, module.check_mode)
+        result = _done(options, env, module.check_mode, module.no_log_values.update)
     except Refused as refused:
         problems = [problem.as_result() for problem in refused.problems]
         module.fail_json(msg=str(refused), problems=problems, invocation=invocation)
@@ -216,11 +223,11 @@ def main() -> None:
     module.exit_json(**result, invocation=invocation)
 
 
-def _done(options: dict[str, Any], env: dict[str, str], check: bool) -> dict[str, Any]:
+def _done(options: dict[str, Any], env: dict[str, str], check: bool, hide: Callable[[list[str]], None]) -> dict[str, Any]:
     engine = Engine(options["docker_host"])
     if options["state"] == "switched":
-        wish = Wish(env, options["env_remove"], options["networks"], options["image"])
-        return switched(engine, options["name"], wish, options["timeout"], check, options["adopt"])
+        wish = Wish(env, options["env_remove"], options["networks"], options["image"], options["fallback_secret_key"])
+        return switched(engine, options["name"], wish, options["timeout"], check, options["adopt"], hide)
     do = restored if options["state"] == "restored" else finalized
     return do(engine, options["name"], options["timeout"], check, options["adopt"])
 

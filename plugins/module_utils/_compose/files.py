@@ -15,10 +15,10 @@ from __future__ import annotations
 import json
 import os
 import re
-import tempfile
 from typing import Any, NamedTuple
 
-from ansible_collections.openwebui.postgres.plugins.module_utils._files import sync
+from ansible_collections.openwebui.postgres.plugins.module_utils._files import Owner, replace
+from ansible_collections.openwebui.postgres.plugins.module_utils._files import remove as take_away
 from ansible_collections.openwebui.postgres.plugins.module_utils._problems import refuse
 
 SETTINGS = "openwebui-postgres.secret.yaml"
@@ -249,22 +249,8 @@ def _text(path: str) -> str:
 def write(path: str, text: str, mode: int, owner: os.stat_result) -> None:
     """A file that is whole at any moment, with this mode and the owner and group of another file."""
     place = os.path.realpath(path)
-    folder = os.path.dirname(place)
     try:
-        descriptor, draft = tempfile.mkstemp(prefix=".openwebui-postgres-", dir=folder)
-        try:
-            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                file.write(text)
-                os.fchmod(file.fileno(), mode)
-                if (owner.st_uid, owner.st_gid) != (os.geteuid(), os.getegid()):
-                    os.fchown(file.fileno(), owner.st_uid, owner.st_gid)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(draft, place)
-        except BaseException:
-            os.unlink(draft)
-            raise
-        sync(folder)
+        replace(place, text.encode("utf-8"), Owner(mode, owner.st_uid, owner.st_gid))
     except OSError as error:
         raise refuse("compose", f"{path}: cannot be written ({error.strerror}); run with become, or as the owner of the project") from None
 
@@ -281,9 +267,8 @@ def is_as(path: str, text: str, mode: int, owner: os.stat_result) -> bool:
 def remove(path: str) -> None:
     """Remove a file of ours."""
     try:
-        os.unlink(path)
+        take_away(path)
     except FileNotFoundError:
         return
     except OSError as error:
         raise refuse("compose", f"{path}: cannot be removed ({error.strerror}); run with become, or as the owner of the project") from None
-    sync(os.path.dirname(path))

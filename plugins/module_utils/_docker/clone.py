@@ -47,12 +47,14 @@ class Wish(NamedTuple):
     :ivar remove: names of variables to unset.
     :ivar networks: networks to be connected to as well.
     :ivar image: another image, or an empty text.
+    :ivar secret_key: the secret key for one that has none in use yet, or an empty text.
     """
 
     env: dict[str, str]
     remove: list[str]
     networks: list[str]
     image: str
+    secret_key: str = ""
 
 
 class Recipe(NamedTuple):

@@ -29,7 +29,7 @@ Note that this module_utils is private to the collection. Its API can change at 
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Callable
 
 from ansible_collections.openwebui.postgres.plugins.module_utils._docker.clone import (
     Recipe,
@@ -44,6 +44,7 @@ from ansible_collections.openwebui.postgres.plugins.module_utils._docker.clone i
 from ansible_collections.openwebui.postgres.plugins.module_utils._docker.containers import (
     HALF_MADE,
     KEPT,
+    MADE,
     compose_of,
     env_of,
     image_facts,
@@ -54,8 +55,9 @@ from ansible_collections.openwebui.postgres.plugins.module_utils._docker.contain
 )
 from ansible_collections.openwebui.postgres.plugins.module_utils._docker.engine import SECONDS, Engine
 from ansible_collections.openwebui.postgres.plugins.module_utils._problems import Refused, refuse
-from ansible_collections.openwebui.postgres.plugins.module_utils._settings import KEY_NAMES, database_of
+from ansible_collections.openwebui.postgres.plugins.module_utils._settings import KEY_NAMES, database_of, secrets_in
 
+KEY = KEY_NAMES[0]
 NO_RESTART = {"Name": "no", "MaximumRetryCount": 0}
 
 _SWARM = "com.docker.swarm.service.name"
@@ -165,25 +167,48 @@ class Stage:
 # -- switched -------------------------------------------------------------------------------------------------------------------
 
 
-def switched(engine: Engine, name: str, wish: Wish, timeout: int, check: bool, adopt: bool = False) -> dict[str, Any]:
+def switched(
+    engine: Engine,
+    name: str,
+    wish: Wish,
+    timeout: int,
+    check: bool,
+    adopt: bool = False,
+    hide: Callable[[list[str]], None] = lambda secrets: None,
+) -> dict[str, Any]:
     """NAME is the new container, not started, and the old one is set aside.
 
     :param adopt: also if Compose has made it.
+    :param hide: is told what must not be shown of the container, before the engine is asked for anything that it may quote.
     """
     stage = Stage(engine, name, timeout, check, adopt)
     source = stage.current if stage.current is not None else _bring_into_service(stage)
     if stage.half is not None:
         _discard_half(stage, stage.half, source)
+    carried, key = _key_of(engine, source, wish)
+    hide(secrets_in(env_of(source["Config"]), [key]))
     # In check mode, what was to pull it may only have said so.
     to_come = check and wish.image != "" and image_facts(engine, wish.image) is None
     if to_come:
         stage.warnings.append(f"{wish.image}: it is not on this host yet, so what it brings along is not known")
         wish = wish._replace(image="")
-    if not on_postgresql(source):
-        return _result(stage, source, _set_aside(stage, source, wish))
-    if to_come or not _as_wished(engine, source, wish):
-        return _result(stage, source, _replace(stage, source, wish))
-    return _result(stage, source, source)
+    # One that is as asked for is not replaced for the sake of a key that it has already.
+    if on_postgresql(source) and not to_come and _as_wished(engine, source, wish):
+        return _result(stage, source, source)
+    wish = wish._replace(env={**wish.env, **carried})
+    return _result(stage, source, (_replace if on_postgresql(source) else _set_aside)(stage, source, wish))
+
+
+def _key_of(engine: Engine, source: dict[str, Any], wish: Wish) -> tuple[dict[str, str], str]:
+    """What carries the secret key over, where it is not in the environment already, and the key in use so far.
+
+    What is in use wins over what is declared: with another one everybody has to sign in again, and stored credentials cannot be read.
+    """
+    origin, key = key_of(engine, source)
+    if origin["from"] == "env" or any(wish.env.get(name) for name in KEY_NAMES):
+        return {}, key
+    carried = key or wish.secret_key
+    return {KEY: carried} if carried else {}, key
 
 
 def _bring_into_service(stage: Stage) -> dict[str, Any]:
@@ -241,13 +266,6 @@ def _checked_recipe(stage: Stage, source: dict[str, Any], wish: Wish) -> Recipe:
     env = env_of(wanted.body)
     if database_of(env).kind != "postgresql":
         raise refuse("container", f"{stage.name}: with these settings it would not use PostgreSQL; give DATABASE_URL in env")
-    origin, key = key_of(stage.engine, source)
-    if key and origin["from"] == "file" and not origin["on_mount"] and not any(env.get(name) for name in KEY_NAMES):
-        raise refuse(
-            "container",
-            f"{stage.name}: its secret key is in {origin['path']} of the container alone, and a new container would not have it; "
-            "give WEBUI_SECRET_KEY in env",
-        )
     return wanted
 
 
@@ -265,7 +283,10 @@ def _as_wished(engine: Engine, current: dict[str, Any], wish: Wish) -> bool:
 
 
 def restored(engine: Engine, name: str, timeout: int, check: bool, adopt: bool = False) -> dict[str, Any]:
-    """NAME is the old container, with its restart policy, not started, and the new one is gone."""
+    """NAME is the old container, with its restart policy, not started, and the new one is gone.
+
+    One that was made where there was none before is gone, too.
+    """
     stage = Stage(engine, name, timeout, check, adopt)
     old = stage.kept
     if old is None:
@@ -286,6 +307,10 @@ def restored(engine: Engine, name: str, timeout: int, check: bool, adopt: bool =
 
 
 def _nothing_set_aside(stage: Stage) -> dict[str, Any]:
+    if stage.current is not None and on_postgresql(stage.current) and MADE in (stage.current["Config"].get("Labels") or {}):
+        stage.stop(stage.current)
+        stage.remove(stage.current)
+        return _result(stage, stage.current, None)
     if stage.current is None or on_postgresql(stage.current):
         raise refuse("container", f"{stage.name}{KEPT}: there is no such container, and so nothing to go back to")
     if stage.half is not None:
@@ -387,16 +412,16 @@ def _warn_of_lost_policy(stage: Stage, old: dict[str, Any]) -> None:
         )
 
 
-def _result(stage: Stage, before: dict[str, Any] | None, after: dict[str, Any]) -> dict[str, Any]:
+def _result(stage: Stage, before: dict[str, Any] | None, after: dict[str, Any] | None) -> dict[str, Any]:
     old, new = (env_of(container["Config"]) if container else {} for container in (before, after))
     names = sorted(name for name in {*old, *new} if old.get(name) != new.get(name))
     return {
         "changed": stage.changed,
-        "id": after["Id"] or None,
+        "id": after["Id"] or None if after else None,
         "name": stage.name,
         "kept": {"id": stage.kept["Id"], "name": name_of(stage.kept)} if stage.kept else {},
         "changed_settings": names,
-        "advice": _advice(stage, after),
+        "advice": _advice(stage, after) if after else [],
         "warnings": stage.warnings,
         "diff": {"before": _side(before, old, names), "after": _side(after, new, names, old)},
     }

@@ -22,17 +22,15 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import glob
 import grp
 import os
 import posixpath
 import pwd
 import re
 import stat
-import tempfile
-from typing import Any, Iterator, NamedTuple
+from typing import Any, Iterator
 
-from ansible_collections.openwebui.postgres.plugins.module_utils._files import sync
+from ansible_collections.openwebui.postgres.plugins.module_utils._files import AS_IT_IS, PRIVATE, Owner, clean, remove, replace
 from ansible_collections.openwebui.postgres.plugins.module_utils._problems import Refused, refuse
 from ansible_collections.openwebui.postgres.plugins.module_utils._settings import (
     DATABASE_FILE,
@@ -53,7 +51,6 @@ ASIDE = "#openwebui.postgres# "
 # What only the file's owner may know now, others may have been allowed to read before.
 WAS = "# Before: mode {mode:04o}, owner {uid}, group {gid}"
 
-PRIVATE = 0o600
 BOOTSTRAP = ".bootstrap"
 
 _BLOCK = re.compile(
@@ -65,17 +62,6 @@ _WAS = re.compile(r"^# Before: mode (?P<mode>[0-7]{4}), owner (?P<uid>\d+), grou
 _MARKER = re.compile(rf"^(?:{re.escape(BEGIN)}|{re.escape(END)})(?:{NEW})?[ \t]*\r?$", re.MULTILINE)
 _LINE_START = re.compile(r"^(?=.)", re.MULTILINE | re.DOTALL)
 _LOOKS_SET = re.compile(r"^[ \t]*(?:export[ \t]+)?(DATABASE_[A-Z_]+|DATA_DIR)[ \t]*=", re.MULTILINE)
-
-
-class Owner(NamedTuple):
-    """Whose a file is and who may read it; None for what is to stay as it is."""
-
-    mode: int | None = None
-    uid: int | None = None
-    gid: int | None = None
-
-
-AS_IT_IS = Owner()
 
 
 class EnvFile:
@@ -378,7 +364,7 @@ def _done(file: EnvFile, text: str | None, owner: Owner, check: bool) -> dict[st
         "switched": bool(_BLOCK.search(text or "")),
         "database": database._asdict(),
         "changed_settings": names,
-        "diff": {"before": _side(file.text, file.owner, old, names), "after": _side(text, _merged(file.owner, owner), new, names, old)},
+        "diff": {"before": _side(file.text, file.owner, old, names), "after": _side(text, owner.over(file.owner), new, names, old)},
     }
 
 
@@ -390,10 +376,6 @@ def owner_of(user: str, group: str) -> Owner:
     except KeyError as error:
         raise refuse("env_file", f"{error.args[0]!s}; correct webui_env_file_owner or webui_env_file_group") from None
     return Owner(None, uid, gid)
-
-
-def _merged(old: Owner, new: Owner) -> Owner:
-    return Owner(*(later if later is not None else earlier for earlier, later in zip(old, new)))
 
 
 def _side(text: str | None, owner: Owner, env: dict[str, str], names: list[str], earlier: dict[str, str] | None = None) -> dict[str, Any]:
@@ -412,66 +394,25 @@ def write(path: str, text: str, owner: Owner, named: str) -> None:
     :param named: the path as the operator knows it, for messages.
     """
     try:
-        _replace(path, text, owner)
+        _clean(path)
+        replace(path, text.encode("utf-8", "surrogateescape"), owner)
     except OSError as error:
         mounted = error.errno == errno.EBUSY
         advice = "it is a mount of its own; mount its folder instead" if mounted else "look at its folder, or set ansible_become to true"
         raise refuse("env_file", f"{named}: cannot be written ({error.strerror}); {advice}") from None
 
 
-def _replace(path: str, text: str, owner: Owner) -> None:
-    folder, name = os.path.split(path)
-    _clean(path)
-    descriptor, draft = tempfile.mkstemp(prefix=f".{name}.openwebui-postgres-", dir=folder)
-    try:
-        with os.fdopen(descriptor, "wb") as stream:
-            stream.write(text.encode("utf-8", "surrogateescape"))
-            _make_like(stream.fileno(), path, owner)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(draft, path)
-    except BaseException:
-        os.unlink(draft)
-        raise
-    sync(folder)
-
-
 def _clean(path: str) -> None:
     """Remove what a run that was killed has left beside the file: it holds the password."""
-    folder, name = os.path.split(path)
-    drafts = glob.glob(os.path.join(glob.escape(folder), f".{glob.escape(name)}.openwebui-postgres-*"))
-    for left in (*drafts, path + BOOTSTRAP):
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(left)
-
-
-def _make_like(descriptor: int, path: str, owner: Owner) -> None:
-    """Give a draft what the file has that it is to replace, and then what is asked for."""
+    clean(path)
     with contextlib.suppress(FileNotFoundError):
-        facts = os.stat(path)
-        _copy_attributes(descriptor, path)
-        owner = _merged(Owner(stat.S_IMODE(facts.st_mode), facts.st_uid, facts.st_gid), owner)
-    now = os.fstat(descriptor)
-    if owner.uid not in (None, now.st_uid):
-        os.fchown(descriptor, owner.uid, -1)
-    if owner.gid not in (None, now.st_gid):
-        os.fchown(descriptor, -1, owner.gid)
-    os.fchmod(descriptor, PRIVATE if owner.mode is None else owner.mode)
-
-
-def _copy_attributes(descriptor: int, path: str) -> None:
-    """Labels of SELinux, for example. Not every file system has such, and what only root may set stays behind."""
-    with contextlib.suppress(OSError):
-        for attribute in os.listxattr(path):
-            with contextlib.suppress(OSError):
-                os.setxattr(descriptor, attribute, os.getxattr(path, attribute))
+        os.unlink(path + BOOTSTRAP)
 
 
 def _remove(file: EnvFile) -> None:
     try:
         _clean(file.path)
-        os.unlink(file.path)
-        sync(os.path.dirname(file.path))
+        remove(file.path)
     except OSError as error:
         raise refuse("env_file", f"{file.named}: cannot be removed ({error.strerror}); set ansible_become to true") from None
 
@@ -486,7 +427,7 @@ def beside(path: str, env: dict[str, str], remove: list[str], owner: Owner) -> I
     _refuse_settings(path, env)
     file.refuse_riddles()
     other = file.path + BOOTSTRAP
-    whose = _merged(Owner(None, file.owner.uid, file.owner.gid), owner)
+    whose = owner.over(Owner(None, file.owner.uid, file.owner.gid))
     with contextlib.suppress(FileNotFoundError):
         os.unlink(other)
     write(other, after(file, env, remove), whose._replace(mode=PRIVATE), other)

@@ -319,3 +319,11 @@ def _log(run: Run, unit: str, env: dict[str, str], folder: str, lines: int) -> l
     hidden = secrets_in(env, [_text_of(posixpath.join(folder, KEY_FILE)).strip()])
     shown = [masked(line.rstrip(), hidden) for line in output.splitlines()]
     return last_words("\n".join(shown), most=lines) if code == 0 else []
+
+
+def environment_without(run: Run, unit: str, env_file: str, is_unset_with_it: Callable[[str], bool]) -> dict[str, str]:
+    """What the service would be started with if it did not read this env file, and if what goes with that were not unset."""
+    properties = _show(run, unit)
+    files = [path for path in env_files(properties.get("EnvironmentFiles", [])) if path != env_file]
+    others = [word for line in properties.get("UnsetEnvironment", []) for word in _words(line) if not is_unset_with_it(word)]
+    return environment(properties.get("Environment", []), files, others)

@@ -68,6 +68,29 @@ def test_no_secret_in_what_the_engine_says(call_module, fake, options):
     assert "pa%40ss-1" not in json.dumps(answer)
 
 
+@pytest.mark.parametrize("refused", [True, False])
+def test_a_generated_key_is_nowhere_in_the_answer(call_module, fake, options, refused):
+    """Nor any other secret of the container, whatever the engine quotes."""
+    container = fake.run(config={"Env": ["OPENAI_API_KEY=sk-of-the-walk"]})
+    fake.files[container, "/app/backend/.webui_secret_key"] = b"gener4ted-key\n"
+    bodies = []
+
+    def quoting(name, body):
+        bodies.append(body)
+        raise No(400, f"{name}: invalid {body['Env']}")
+
+    if refused:
+        fake.create = quoting
+    options["fallback_secret_key"] = "declar3d-key"
+    for check in (True, False):
+        answer = call_module(main, options, check=check, diff=True)
+        assert bool(answer.get("failed")) == (refused and not check)
+        assert not any(secret in json.dumps(answer) for secret in ("gener4ted-key", "declar3d-key", "sk-of-the-walk"))
+        assert answer["invocation"]["module_args"]["fallback_secret_key"] == "given"
+    env = bodies[0]["Env"] if refused else fake.by_name("open-webui")["Config"]["Env"]
+    assert "WEBUI_SECRET_KEY=gener4ted-key" in env
+
+
 def test_what_it_warns_of(call_module, fake, options):
     fake.run()
     del fake.containers[call_module(main, options)["id"]]

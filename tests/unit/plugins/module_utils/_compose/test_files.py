@@ -15,6 +15,7 @@ from ansible_collections.openwebui.postgres.plugins.module_utils._compose.files 
     Noted,
     is_as,
     override_file,
+    remove,
     settings_file,
     settings_in,
     write,
@@ -202,3 +203,15 @@ def test_what_cannot_be_read(tmp_path, files):
     (tmp_path / ".env").mkdir()
     with pytest.raises(Refused, match="cannot be read"):
         files("compose.yaml")
+
+
+def test_what_a_killed_run_has_left_beside_a_file_goes_with_the_next_one(tmp_path):
+    """It holds the password. What is beside another file is not ours to remove."""
+    path = tmp_path / "openwebui-postgres.secret.yaml"
+    left, others = tmp_path / f".{path.name}.openwebui-postgres-a1b2c3d4", tmp_path / ".other.yaml.openwebui-postgres-a1b2c3d4"
+    for do in (lambda: write(str(path), "services: {}\n", 0o600, os.stat(tmp_path)), lambda: remove(str(path))):
+        left.write_text("password")
+        others.write_text("")
+        do()
+        assert (left.exists(), others.exists()) == (False, True)
+    assert not path.exists()

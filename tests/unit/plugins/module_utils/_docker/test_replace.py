@@ -454,15 +454,106 @@ def test_settings_that_do_not_lead_to_postgresql(fake, env):
     )
 
 
-def test_a_generated_key_that_would_be_lost(fake):
+GENERATED = "/app/backend/.webui_secret_key"
+
+
+def keys(fake, name="chat"):
+    return [entry.partition("=")[2] for entry in fake.by_name(name)["Config"]["Env"] if entry.startswith("WEBUI_SECRET_KEY=")]
+
+
+@pytest.mark.parametrize("wish", [WISH, WISH._replace(secret_key="declared")])
+def test_a_generated_key_is_carried_over(fake, wish):
+    """It is in the container alone, and a new one would not have it. It wins over what is declared."""
     container = run(fake, config={"Env": []})
-    fake.files[container, "/app/backend/.webui_secret_key"] = b"Zm9v\n"
-    assert refusal(switch, fake) == (
-        "chat: its secret key is in /app/backend/.webui_secret_key of the container alone, and a new container would not have it; "
-        "give WEBUI_SECRET_KEY in env"
-    )
-    switch(fake, WISH._replace(env={**WISH.env, "WEBUI_SECRET_KEY": "Zm9v"}))
+    fake.files[container, GENERATED] = b"Zm9v\n"
+    rehearsal = switch(fake, wish, check=True)
+    answer = switch(fake, wish)
     assert_switched(fake, container)
+    assert keys(fake) == ["Zm9v"]
+    assert answer["changed_settings"] == rehearsal["changed_settings"] == ["DATABASE_POOL_SIZE", "DATABASE_URL", "WEBUI_SECRET_KEY"]
+    assert "Zm9v" not in str([rehearsal, answer])
+    assert not switch(fake, wish)["changed"]
+    switch(fake, wish._replace(env=OTHER_WISH.env))
+    assert keys(fake) == ["Zm9v"]
+
+
+@pytest.mark.parametrize("changes", range(1, 7))
+def test_a_generated_key_survives_a_kill(fake, changes):
+    container = run(fake, config={"Env": []})
+    fake.files[container, GENERATED] = b"Zm9v\n"
+    killed(fake, changes, switch)
+    switch(fake)
+    assert_switched(fake, container)
+    assert keys(fake) == ["Zm9v"]
+
+
+@pytest.mark.parametrize(
+    ("in_use", "env", "key"),
+    [
+        ("", {}, ["declared"]),
+        ("WEBUI_SECRET_KEY=in use", {}, ["in use"]),
+        ("WEBUI_JWT_SECRET_KEY=in use", {}, []),
+        ("", {"WEBUI_SECRET_KEY": "asked for"}, ["asked for"]),
+        ("WEBUI_SECRET_KEY=in use", {"WEBUI_SECRET_KEY": "asked for"}, ["asked for"]),
+    ],
+)
+def test_which_key_it_is(fake, in_use, env, key):
+    run(fake, config={"Env": [in_use] if in_use else []})
+    wish = WISH._replace(env={**WISH.env, **env}, secret_key="declared")
+    switch(fake, wish)
+    assert [found for found in keys(fake) if found] == key
+    assert not switch(fake, wish)["changed"]
+
+
+def test_a_key_that_the_new_one_has_generated_is_no_reason_to_replace_it(fake):
+    run(fake, config={"Env": []})
+    new = switch(fake)["id"]
+    fake.files[new, GENERATED] = b"Zm9v\n"
+    assert not switch(fake, WISH._replace(secret_key="declared"))["changed"]
+    settle(fake)
+    assert not switch(fake)["changed"]
+
+
+def test_what_must_not_be_shown_is_told_before_the_engine_can_quote_it(fake):
+    container = run(fake, config={"Env": ["OPENAI_API_KEY=sk-of-the-walk"]})
+    fake.files[container, GENERATED] = b"Zm9v\n"
+    hidden: list[str] = []
+    fake.refuse("/containers/create", 500, "no")
+    with pytest.raises(Refused):
+        switched(Engine(fake.host), "chat", WISH, 10, False, False, hidden.extend)
+    assert {"Zm9v", "sk-of-the-walk"} <= set(hidden)
+
+
+# -- made where there was none ----------------------------------------------------------------------------------------------------
+
+
+def make(fake, env=(f"DATABASE_URL={URL}",)):
+    return run(fake, config={"Env": list(env), "Labels": {"openwebui.postgres.made": "yes"}})
+
+
+def test_one_that_was_made_where_there_was_none_is_removed(fake):
+    fake.start(make(fake))
+    for check in (True, False):
+        answer = restore(fake, check=check)
+        assert (answer["changed"], answer["id"], answer["kept"]) == (True, None, {})
+        assert "DATABASE_URL" in answer["changed_settings"]
+        assert fake.names() == ({"chat"} if check else set())
+    assert URL not in str(answer)
+    assert any("v=0" in change for change in fake.changes if change.startswith("DELETE"))
+
+
+def test_its_killed_removal_is_finished(fake):
+    fake.start(make(fake))
+    killed(fake, 1, restore)
+    assert fake.names() == {"chat"}
+    restore(fake)
+    assert fake.names() == set()
+
+
+def test_one_that_was_made_and_is_on_sqlite_stays(fake):
+    make(fake, ())
+    assert not restore(fake)["changed"]
+    assert fake.names() == {"chat"}
 
 
 def test_a_generated_key_on_a_mount_is_not_lost(fake):

@@ -9,6 +9,7 @@ import errno
 import json
 import os
 import stat
+import tempfile
 
 import pytest
 from ansible_collections.openwebui.postgres.plugins.module_utils._instance import env_file as _env_file
@@ -429,7 +430,7 @@ def test_killed_at_any_step_it_is_the_old_or_the_new_one(env_file, monkeypatch, 
     if do is put:
         back(path)
     before = path.read_bytes()
-    module = _env_file.tempfile if step == "mkstemp" else os
+    module = tempfile if step == "mkstemp" else os
 
     def die(*arguments, **named):
         raise Killed
