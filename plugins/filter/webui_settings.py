@@ -88,6 +88,24 @@ _value:
       description: Files on the host that a container needs copies of, by the names of the copies.
       type: dict
       sample: {"ca.pem": "/etc/ssl/postgresql/ca.crt"}
+    certificate_volumes:
+      description: What a container of another run mounts to have these copies, too.
+      type: list
+      elements: str
+    added_networks:
+      description: The networks that Open WebUI is connected to for it.
+      type: list
+      elements: dict
+      sample: [{"name": "openwebui-postgres"}]
+    networks:
+      description: The networks from which all can be reached that Open WebUI will reach.
+      type: list
+      elements: dict
+      sample: [{"name": "openwebui-postgres"}]
+    secrets:
+      description: What must not be shown.
+      type: list
+      elements: str
     certificate_folder:
       description: The folder of these copies as the container sees it. Empty where there is no container.
       type: str
@@ -97,7 +115,7 @@ _value:
 from typing import Any, Callable
 
 from ansible.errors import AnsibleFilterError
-from ansible_collections.openwebui.postgres.plugins.module_utils._desired import DATABASE, desired
+from ansible_collections.openwebui.postgres.plugins.module_utils._desired import DATABASE, desired, faults
 
 
 def webui_settings(database: Any, instance: Any = None) -> dict[str, Any]:
@@ -105,6 +123,9 @@ def webui_settings(database: Any, instance: Any = None) -> dict[str, Any]:
     unknown = sorted(set(database) - set(DATABASE))
     if unknown:
         raise AnsibleFilterError(f"webui_settings knows no {', '.join(unknown)}")
+    refused = faults(dict(database))
+    if refused:
+        raise AnsibleFilterError(" ".join(refused))
     return desired(dict(database), dict(instance or {}))._asdict()
 
 

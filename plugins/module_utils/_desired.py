@@ -11,6 +11,7 @@ Note that this module_utils is private to the collection. Its API can change at 
 
 from __future__ import annotations
 
+import re
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
@@ -21,10 +22,14 @@ PORT = 5432
 # Open WebUI lets these override DATABASE_URL, or has them change what it means.
 OTHERS = ("DATABASE_SCHEMA", "DATABASE_ENABLE_IAM_TOKEN_AUTH")
 
+# The folder for copies of certificates, in a data folder.
+COPIES = "postgresql-tls"
+
 # The operator's variables, as the roles' defaults have them.
 DATABASE: dict[str, Any] = {
     "mode": "auto",
     "delegated": False,
+    "network": "openwebui-postgres",
     "alias": "openwebui-postgres",
     "host": "127.0.0.1",
     "port": PORT,
@@ -65,6 +70,10 @@ class Desired(NamedTuple):
     :ivar removed: names of settings that must not be there beside them.
     :ivar certificates: files of this connection that a container needs copies of, by their names there.
     :ivar certificate_folder: the folder of these copies as the container sees it; empty where there is no container.
+    :ivar certificate_volumes: what a container of another run mounts to have them there, too.
+    :ivar added_networks: the networks that Open WebUI is connected to for it, as C(name) of each.
+    :ivar networks: all that one of the same image needs to reach what Open WebUI will reach.
+    :ivar secrets: what must not be shown, wherever it turns up.
     """
 
     mode: str
@@ -78,6 +87,10 @@ class Desired(NamedTuple):
     removed: list[str]
     certificates: dict[str, str]
     certificate_folder: str
+    certificate_volumes: list[str]
+    added_networks: list[dict[str, str]]
+    networks: list[dict[str, str]]
+    secrets: list[str]
 
 
 def desired(database: dict[str, Any], instance: dict[str, Any]) -> Desired:
@@ -94,10 +107,13 @@ def desired(database: dict[str, Any], instance: dict[str, Any]) -> Desired:
     by_network = inside and mode == "compose" and not told["delegated"]
     host = str(told["url_host"]) or (told["alias"] if by_network else told["host"])
     port = int(told["url_port"]) or (PORT if by_network else int(told["port"]))
-    folder = f"{instance.get('data_dir_inside') or DATA_DIR}/postgresql-tls" if has_engine else ""
-    url = told["url"] or _url(told, host, port)
+    folder = f"{instance.get('data_dir_inside') or DATA_DIR}/{COPIES}" if has_engine else ""
+    userinfo = ":".join(_encoded(part) for part in (str(told["user"]), str(told["password"])) if part)
+    url = told["url"] or _url(told, userinfo, host, port)
     environment = _environment(told, folder)
     env = {"DATABASE_URL": url, **environment}
+    certificates = {name: told[option] for option, (_variable, name) in CERTIFICATES.items() if told[option]} if has_engine else {}
+    added = [told["network"]] if by_network else []
     return Desired(
         mode=mode,
         by_network=by_network,
@@ -108,13 +124,37 @@ def desired(database: dict[str, Any], instance: dict[str, Any]) -> Desired:
         driver="psycopg" if told["url_scheme"] == "postgresql+psycopg" else "psycopg2",
         env=env,
         removed=[name for name in (*PARTS, *OTHERS) if name not in environment],
-        certificates={name: told[option] for option, (_variable, name) in CERTIFICATES.items() if told[option]} if has_engine else {},
+        certificates=certificates,
         certificate_folder=folder,
+        certificate_volumes=[f"{instance.get('data_dir', '')}/{COPIES}:{folder}:ro"] if certificates else [],
+        added_networks=_named(added),
+        networks=_named([*([] if by_network else instance.get("networks") or ["bridge"]), *added]),
+        secrets=[secret for secret in (url, userinfo, str(told["password"])) if secret],
     )
 
 
-def _url(told: dict[str, Any], host: str, port: int) -> str:
-    userinfo = ":".join(_encoded(part) for part in (str(told["user"]), str(told["password"])) if part)
+def faults(database: dict[str, Any]) -> list[str]:
+    """What cannot be told to Open WebUI, so that a shell, systemd and Docker all read the same from an env file."""
+    told = {**DATABASE, **database}
+    found = []
+    if not re.fullmatch(r"[A-Za-z0-9_.-]+", str(told["name"])):
+        found.append(
+            'webui_database_name may have letters, digits, ".", "_" and "-" only, since Open WebUI does not decode that part of DATABASE_URL.'
+        )
+    spoilt = sorted(name for name, text in _environment(told, "").items() if not re.fullmatch(r"[A-Za-z0-9_@%+=:,./-]*", text))
+    if spoilt:
+        found.append(
+            f"{', '.join(spoilt)}: schema, certificate paths and the values of webui_database_environment may have no spaces, quotes or "
+            "shell characters, so that a shell, systemd and Docker all read the same from the env file."
+        )
+    return found
+
+
+def _named(networks: list[str]) -> list[dict[str, str]]:
+    return [{"name": name} for name in networks]
+
+
+def _url(told: dict[str, Any], userinfo: str, host: str, port: int) -> str:
     is_socket = host.startswith("/")
     place = "" if is_socket else f"[{host}]" if ":" in host else host
     # One parameter at most: "&" cannot be written in an env file that a shell, systemd and Docker read alike.

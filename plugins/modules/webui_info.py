@@ -53,6 +53,10 @@ options:
         description: The name of PostgreSQL in a network that it shares with Open WebUI.
         type: str
         default: openwebui-postgres
+      network:
+        description: That network.
+        type: str
+        default: openwebui-postgres
       host:
         description: The server's host, as this host reaches it.
         type: str
@@ -157,6 +161,11 @@ options:
       - How many seconds a running Open WebUI has for its first healthy answer. One that is on the new database already is not asked.
     type: int
     default: 60
+  state_dir:
+    description:
+      - Where this collection keeps its own things on the host. It has to be an absolute path.
+    type: str
+    default: ""
   log_lines:
     description:
       - How many lines of its log to return. Of the last ones, those that hold an error come first, then the very last.
@@ -473,6 +482,10 @@ instance:
     image_present:
       description: Whether RV(instance.image) still names the image that it runs. False after a newer one was pulled.
       type: bool
+    image_to_run:
+      description: The image that a container on PostgreSQL is made of, by its id where that is the one that runs.
+      type: str
+      sample: sha256:9d7a54b4d2b9
     compose:
       description: What Docker Compose wrote on the container. Empty when Docker Compose does not manage it.
       type: dict
@@ -540,6 +553,9 @@ instance:
       description: The C(webui.db) in the container. Empty for a database in memory.
       type: str
       sample: /app/backend/data/webui.db
+    sqlite_exists:
+      description: Whether RV(instance.sqlite_path) is there.
+      type: bool
     out_of_reach:
       description:
         - Why the container's data folder is nowhere on the host that stays when it is stopped, and what to do; empty where it is. A folder
@@ -608,7 +624,7 @@ instance:
       description: Whether M(openwebui.postgres.webui_env_file) has put settings into the env file.
       type: bool
     no_way_back:
-      description: Why the env file would not lead Open WebUI to SQLite without these settings, one line.
+      description: Why an Open WebUI on PostgreSQL cannot be put back on SQLite, one line each.
       type: list
       elements: str
       sample: []
@@ -673,6 +689,7 @@ def argument_spec() -> dict[str, Any]:
             },
         },
         "settle_timeout": {"type": "int", "default": 60},
+        "state_dir": {"type": "str", "default": ""},
         "log_lines": {"type": "int", "default": 0},
         "refuse": {"type": "bool", "default": True},
     }
@@ -704,6 +721,7 @@ def _wish(options: dict[str, Any], env: dict[str, str]) -> Wish:
         settle_timeout=options["settle_timeout"],
         validate_certs=options["validate_certs"],
         log_lines=options["log_lines"],
+        state_dir=options["state_dir"],
     )
 
 

@@ -14,7 +14,7 @@ import os
 import posixpath
 from typing import Any, NamedTuple
 
-from ansible_collections.openwebui.postgres.plugins.module_utils._desired import Desired, desired
+from ansible_collections.openwebui.postgres.plugins.module_utils._desired import Desired, desired, faults
 from ansible_collections.openwebui.postgres.plugins.module_utils._instance.health import asker, wait
 from ansible_collections.openwebui.postgres.plugins.module_utils._instance.registry import RUNTIMES, runtime_of
 from ansible_collections.openwebui.postgres.plugins.module_utils._instance.runtime import Asked, Instance, Runtime
@@ -49,6 +49,7 @@ class Wish(NamedTuple):
     settle_timeout: int = 60
     validate_certs: bool = True
     log_lines: int = 0
+    state_dir: str = ""
 
 
 class Found(NamedTuple):
@@ -179,6 +180,9 @@ def _examine(runtime: Runtime, instance: Instance, wish: Wish) -> list[Problem]:
     asked = runtime.asked
     instance.update(runtime=runtime.name, capabilities=runtime.capabilities._asdict(), health={"healthy": None, "reason": ""}, log=[])
     instance.setdefault("source", {})
+    refused = [Problem("variable", message) for message in [*faults(wish.database), *_no_paths(asked, wish)]]
+    if refused:
+        return refused
     wanted = desired(wish.database, instance)
     instance["desired"] = _told(wanted, wish)
     instance["database"] = {**instance["database"], "on_target": _on_target(instance, wanted, wish)}
@@ -186,6 +190,8 @@ def _examine(runtime: Runtime, instance: Instance, wish: Wish) -> list[Problem]:
     instance["data_dir"] = asked.data_dir or instance["data_dir"]
     instance["sqlite_path"] = _first(asked.sqlite_path, instance["sqlite_path"], _default(instance["data_dir"]))
     instance["health_url"] = _first(asked.health_url, instance.get("health_url", ""), HEALTH_URL)
+    instance["sqlite_exists"] = os.path.exists(instance["sqlite_path"])
+    instance["no_way_back"] = runtime.no_way_back(instance) if instance["database"]["on_target"] else []
     lacks = runtime.findings(instance)
     if lacks:
         return lacks
@@ -195,6 +201,12 @@ def _examine(runtime: Runtime, instance: Instance, wish: Wish) -> list[Problem]:
         with contextlib.suppress(Refused):
             instance["log"] = runtime.log(instance, wish.log_lines)
     return [] if instance["database"]["on_target"] else _not_there_yet(runtime, instance, wish)
+
+
+def _no_paths(asked: Asked, wish: Wish) -> list[str]:
+    """Paths of the operator's that lead to another place for each who reads them."""
+    paths = {"webui_data_dir": asked.data_dir, "webui_sqlite_path": asked.sqlite_path, "webui_state_dir": wish.state_dir}
+    return [f"{name} must be an absolute path; it is {path}." for name, path in paths.items() if path and not path.startswith("/")]
 
 
 def _first(*texts: str) -> str:
@@ -216,7 +228,7 @@ def _told(wanted: Desired, wish: Wish) -> dict[str, Any]:
         "driver": wanted.driver,
         "settings": sorted(wish.env or wanted.env),
         "removed": wish.remove or wanted.removed,
-        "networks": wish.networks if wanted.by_network else [],
+        "networks": [network["name"] for network in wanted.added_networks],
     }
 
 

@@ -107,6 +107,11 @@ class Runtime(ABC):
     def findings(self, instance: Instance) -> list[Problem]:
         """What stands in the way of handling this Open WebUI, each saying what to do."""
 
+    def no_way_back(self, instance: Instance) -> list[str]:
+        """Why one that is on PostgreSQL cannot be put back on SQLite, each saying what to do."""
+        found: list[str] = instance.get("no_way_back", [])
+        return found
+
     @abstractmethod
     def service(self, instance: Instance) -> Service:
         """Its processes and the file that it names, for the comparison with the one that is to be moved."""

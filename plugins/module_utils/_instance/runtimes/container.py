@@ -11,7 +11,7 @@ from __future__ import annotations
 import posixpath
 from typing import Any
 
-from ansible_collections.openwebui.postgres.plugins.module_utils._docker.containers import describe, find, key_of, log_of
+from ansible_collections.openwebui.postgres.plugins.module_utils._docker.containers import describe, find, image_facts, key_of, log_of
 from ansible_collections.openwebui.postgres.plugins.module_utils._docker.engine import SECONDS, Engine, EngineError
 from ansible_collections.openwebui.postgres.plugins.module_utils._instance.runtime import Capabilities, Instance, Life, Runtime
 from ansible_collections.openwebui.postgres.plugins.module_utils._instance.source import Service, of_container
@@ -81,7 +81,7 @@ class Container(Runtime):
         messages = (
             self._has_no_key(instance)
             if instance.get("missing")
-            else _removes_itself(instance) + self._has_no_data(instance) + self._is_cut_off(instance) + _has_a_double(instance)
+            else _removes_itself(instance) + self._has_no_data(instance) + self._is_cut_off(instance) + _has_a_double(instance) + self._has_no_image(instance)
         )
         return [Problem("container", one_line(message)) for message in messages]
 
@@ -104,6 +104,23 @@ class Container(Runtime):
         return [
             f"The container {instance['name']} has the network mode {mode}, which cannot be given a network to PostgreSQL. Set "
             "webui_postgres_mode to external and webui_database_url_host to an address that it reaches."
+        ]
+
+    def _has_no_image(self, instance: Instance) -> list[str]:
+        """Nothing can be made of an image that is gone, though what runs of it runs on."""
+        if self.asked.image or instance["database"]["on_target"] or image_facts(self.engine, instance["image_to_run"]) is not None:
+            return []
+        return [
+            f"The image of {instance['name']} ({instance['image_to_run']}) is no longer on the host, so no container can be made of it. "
+            f"Pull {instance['image']} again, or set webui_image to the image that is to run."
+        ]
+
+    def no_way_back(self, instance: Instance) -> list[str]:
+        if not self.capabilities.keeps_old or instance["made"] or instance["kept"]:
+            return []
+        return [
+            "The container on SQLite is not kept any more (webui_cutover_keep_old). To go back all the same, run the image "
+            f"{instance['image']} on {instance['data_dir']} by hand, without DATABASE_URL."
         ]
 
     def service(self, instance: Instance) -> Service:
