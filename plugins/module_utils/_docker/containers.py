@@ -224,7 +224,9 @@ def describe(engine: Engine, inspected: dict[str, Any], known_as: str, log_lines
         "image_digests": image.get("RepoDigests") or [],
         "image_present": named.get("Id") == inspected["Image"],
         # By what cannot move: the one that runs now. Compose starts what the tag names, which may be newer.
-        "image_to_run": config["Image"] if labels.get(_COMPOSE + "project") and named.get("Id") != inspected["Image"] else inspected["Image"],
+        "image_to_run": config["Image"]
+        if labels.get(_COMPOSE + "project") and named.get("Id") != inspected["Image"]
+        else inspected["Image"],
         "version": _version(config, image),
         "running": bool(state.get("Running")),
         "status": state.get("Status", ""),

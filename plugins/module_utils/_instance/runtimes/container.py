@@ -81,7 +81,11 @@ class Container(Runtime):
         messages = (
             self._has_no_key(instance)
             if instance.get("missing")
-            else _removes_itself(instance) + self._has_no_data(instance) + self._is_cut_off(instance) + _has_a_double(instance) + self._has_no_image(instance)
+            else _removes_itself(instance)
+            + self._has_no_data(instance)
+            + self._is_cut_off(instance)
+            + _has_a_double(instance)
+            + self._has_no_image(instance)
         )
         return [Problem("container", one_line(message)) for message in messages]
 
