@@ -15,17 +15,18 @@ from ansible_collections.openwebui.postgres.plugins.module_utils._postgres.conne
 from ansible_collections.openwebui.postgres.plugins.module_utils._problems import Refused
 
 
-def answer(module: AnsibleModule, work: Callable[[], dict[str, Any]], **always: Any) -> None:
+def answer(module: AnsibleModule, work: Callable[[], dict[str, Any]], so_far: dict[str, Any] | None = None, **always: Any) -> None:
     """Do the work and end the module with its result, or with every reason why it was refused.
 
     :arg work: returns what the module returns. C(warnings) in it are said, and a C(diff) that nobody asked for is left out.
+    :arg so_far: filled in while the work is done, and returned where it is refused: what has been done by then.
     :arg always: what is returned in either case, such as an C(invocation) without secrets.
     """
     try:
         result = work()
     except Refused as refused:
         problems = [problem.as_result() for problem in refused.problems]
-        module.fail_json(msg=str(refused), problems=problems, problems_total=refused.total, **always)
+        module.fail_json(msg=str(refused), problems=problems, problems_total=refused.total, **(so_far or {}), **always)
     for warning in result.pop("warnings", []):
         module.warn(warning)
     if not module._diff:

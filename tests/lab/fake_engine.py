@@ -441,10 +441,15 @@ class FakeEngine:
 
     def _post_stop(self, name: str, **_more: Any) -> Any:
         container = self.find(name)
-        container["State"] = {"Status": "exited", "Running": False}
+        if container["State"].get("Paused"):
+            raise No(500, f"Container {container['Id']} is paused. Unpause the container before stopping or killing")
+        container["State"] = {"Status": "exited", "Running": False, "ExitCode": 0}
         container["NetworkSettings"]["Ports"] = {}
         for endpoint in container["NetworkSettings"]["Networks"].values():
             endpoint.update({"EndpointID": "", "IPAddress": "", "MacAddress": ""})
+
+    def _post_unpause(self, name: str, **_more: Any) -> Any:
+        self.find(name)["State"].update({"Status": "running", "Paused": False})
 
     def _delete_container(self, name: str, query: dict[str, str], **_more: Any) -> Any:
         container = self.find(name)
@@ -494,6 +499,7 @@ _ROUTES = (
     ("POST", "/containers/([^/]+)/start", FakeEngine._post_start),
     ("POST", "/containers/([^/]+)/restart", FakeEngine._post_restart),
     ("POST", "/containers/([^/]+)/stop", FakeEngine._post_stop),
+    ("POST", "/containers/([^/]+)/unpause", FakeEngine._post_unpause),
     ("DELETE", "/containers/([^/]+)", FakeEngine._delete_container),
     ("POST", "/networks/([^/]+)/connect", FakeEngine._post_connect),
     ("POST", "/networks/([^/]+)/disconnect", FakeEngine._post_disconnect),

@@ -67,12 +67,12 @@ class Found(NamedTuple):
 def look(asked: Asked, wish: Wish) -> Found:
     """Look for the Open WebUI that is asked for, and at all that matters about it."""
     try:
-        found = _find(asked, wish)
+        found = find(asked, wish.container)
     except Refused as refused:
         return Found(None, [], refused.problems, [])
     if len(found) > 1:
         names = sorted(instance["name"] for _runtime, instance in found)
-        return Found(None, names, [_several(names)], [])
+        return Found(None, names, [several(names)], [])
     ((runtime, instance),) = found
     try:
         problems = _examine(runtime, instance, wish)
@@ -84,9 +84,10 @@ def look(asked: Asked, wish: Wish) -> Found:
 # -- which one ------------------------------------------------------------------------------------------------------------------
 
 
-def _find(asked: Asked, wish: Wish) -> list[tuple[Runtime, Instance]]:
+def find(asked: Asked, container: dict[str, Any]) -> list[tuple[Runtime, Instance]]:
     """The one that is asked for; several of which one has to be chosen.
 
+    :param container: C(network_mode), C(networks) and C(secret_key) of a container that is still to be made.
     :raises Refused: when there is none.
     """
     runtimes = [runtime_of(asked, name) for name in RUNTIMES if asked.runtime in (AUTO, name)]
@@ -106,13 +107,14 @@ def _find(asked: Asked, wish: Wish) -> list[tuple[Runtime, Instance]]:
         if not found and maker is not None and asked.image and asked.data_dir:
             if refusal is not None:
                 raise refusal
-            found = [(maker, maker.to_be_made(wish.container))]
+            found = [(maker, maker.to_be_made(container))]
         if found:
             return found
     raise Refused([Problem("instance", one_line(_another_kind(asked) or _none(asked, refusal)))])
 
 
-def _several(names: list[str]) -> Problem:
+def several(names: list[str]) -> Problem:
+    """What to say where one of these has to be chosen."""
     return Problem(
         "instance",
         f"Several containers here run Open WebUI: {', '.join(names)}. Set webui_container_name to the one to move; for more than one, give "

@@ -39,6 +39,7 @@ class Asked(NamedTuple):
     :ivar commands: C(probe), C(stop), C(start) and C(bootstrap), each a list of words, for the runtime C(command); None for none.
     :ivar command_timeout: seconds that each of them may take.
     :ivar stop_timeout: seconds that a container has to end by itself.
+    :ivar settle_timeout: seconds within which the probe has to say that it has stopped, once the stop command has ended.
     """
 
     runtime: str = "auto"
@@ -50,12 +51,26 @@ class Asked(NamedTuple):
     commands: dict[str, list[str]] | None = None
     command_timeout: int = 300
     stop_timeout: int = 60
+    settle_timeout: int = 60
     data_dir: str = ""
     sqlite_path: str = ""
     health_url: str = ""
     image: str = ""
     compose_override: str = ""
     secret_key_declared: bool = False
+
+
+class Life(NamedTuple):
+    """How one that was started is doing.
+
+    :ivar up: whether it runs, or is being started again.
+    :ivar restarts: how often it was started again without anybody's doing, counted from wherever its runtime counts from.
+    :ivar end: how it has ended, in a few words, where that is certain. Empty where "it does not run" may also mean "not yet".
+    """
+
+    up: bool
+    restarts: int = 0
+    end: str = ""
 
 
 # What is known of an Open WebUI, in the terms of webui_info's RETURN.
@@ -67,6 +82,9 @@ class Runtime(ABC):
 
     name: str
     capabilities: Capabilities
+    # What else may help against one that keeps its file open after the stop, or that is on another database after the start.
+    how_to_end = ""
+    how_to_connect = ""
 
     def __init__(self, asked: Asked) -> None:
         self.asked = asked
@@ -96,6 +114,10 @@ class Runtime(ABC):
     @abstractmethod
     def is_running(self, instance: Instance) -> bool:
         """Whether it runs now. Looks afresh."""
+
+    def life(self, instance: Instance) -> Life:
+        """How it is doing, for those who wait for it. Looks afresh."""
+        return Life(self.is_running(instance))
 
     @abstractmethod
     def stop(self, instance: Instance) -> None:

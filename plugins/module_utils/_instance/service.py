@@ -44,7 +44,7 @@ _PROPERTIES = (
     *("Id", "LoadState", "ActiveState", "User", "Group", "WorkingDirectory"),
     *("Environment", "EnvironmentFiles", "UnsetEnvironment", "ExecStart"),
 )
-_RUNNING = ("active", "activating", "reloading", "refreshing", "deactivating")
+RUNNING = ("active", "activating", "reloading", "refreshing", "deactivating")
 # A script is a few lines; what is longer is a program.
 _LONGEST_SCRIPT = 65536
 _SHEBANG = re.compile(r"#!\s*(?P<path>/\S*python[0-9.]*)\s")
@@ -126,7 +126,7 @@ def _describe(
     return {
         "name": first("Id"),
         "runtime": "systemd",
-        "running": first("ActiveState") in _RUNNING,
+        "running": first("ActiveState") in RUNNING,
         "status": first("ActiveState"),
         "user": user,
         "group": first("Group"),

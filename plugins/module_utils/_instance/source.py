@@ -20,6 +20,7 @@ from typing import Any, Callable, NamedTuple
 from ansible_collections.openwebui.postgres.plugins.module_utils._docker.containers import inspect, name_of
 from ansible_collections.openwebui.postgres.plugins.module_utils._docker.engine import Engine
 from ansible_collections.openwebui.postgres.plugins.module_utils._docker.storage import Storage, below
+from ansible_collections.openwebui.postgres.plugins.module_utils._instance.service import RUNNING
 from ansible_collections.openwebui.postgres.plugins.module_utils._problems import Refused
 from ansible_collections.openwebui.postgres.plugins.module_utils._sqlite.database import Holder, holders
 from ansible_collections.openwebui.postgres.plugins.module_utils._sqlite.location import Location, locate
@@ -59,7 +60,6 @@ NOTHING: dict[str, Any] = {
 _VECTORS = "chroma.sqlite3"
 # A health URL with these leads to a process on this very host.
 _HERE = ("localhost", "127.0.0.1", "[::1]", "0.0.0.0")
-_RUNNING = ("active", "activating", "reloading", "refreshing", "deactivating")
 _PROPERTIES = ("ActiveState", "MainPID", "ControlGroup", "RuntimeDirectory", "RuntimeDirectoryPreserve")
 # Runs a command and returns its exit code and what it printed.
 Run = Callable[[list[str]], tuple[int, str]]
@@ -139,7 +139,7 @@ def of_unit(run: Run, unit: str, inside: str) -> Service:
     pid, group = int(facts.get("MainPID") or 0), facts.get("ControlGroup") or ""
     # Removed at a stop, unless it is said otherwise.
     folders = facts.get("RuntimeDirectory", "").split() if facts.get("RuntimeDirectoryPreserve", "no") == "no" else []
-    running = facts.get("ActiveState") in _RUNNING
+    running = facts.get("ActiveState") in RUNNING
     service = Service(unit, running, (), inside, on_host=inside, fleeting=tuple(posixpath.join("/run", folder) for folder in folders))
     return _with_processes(service, lambda: _of_unit(pid, group)) if running else service
 

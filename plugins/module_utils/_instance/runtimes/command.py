@@ -16,7 +16,7 @@ from ansible_collections.openwebui.postgres.plugins.module_utils._instance.comma
 from ansible_collections.openwebui.postgres.plugins.module_utils._instance.env_file import look, secrets_of
 from ansible_collections.openwebui.postgres.plugins.module_utils._instance.runtime import Capabilities, Instance, Runtime
 from ansible_collections.openwebui.postgres.plugins.module_utils._instance.source import Service, of_commands
-from ansible_collections.openwebui.postgres.plugins.module_utils._problems import Problem, one_line
+from ansible_collections.openwebui.postgres.plugins.module_utils._problems import Problem, one_line, refuse
 
 COMMANDS = ("probe", "stop", "start", "bootstrap")
 _LOOKUP = 'for word; do command -v "$word" >/dev/null || echo "$word"; done'
@@ -27,6 +27,11 @@ class Command(Runtime):
 
     name = "command"
     capabilities = Capabilities()
+    how_to_end = ", or make webui_command_stop wait until Open WebUI has ended"
+
+    @property
+    def how_to_connect(self) -> str:
+        return f" and that webui_command_start reads {self.asked.env_file}"
 
     def find(self) -> list[Instance]:
         """The one that the commands and the env file are about; none where there is no word of either."""
@@ -69,13 +74,14 @@ class Command(Runtime):
     # -- handling it --------------------------------------------------------------------------------------------------------------
 
     def is_running(self, instance: Instance) -> bool:
-        answer = ask(self._words("probe"), self.asked.env_file, self.asked.command_timeout, self._hidden())
+        answer = ask(self._needed("probe"), self.asked.env_file, self.asked.command_timeout, self._hidden())
         return answer.code == 0
 
     def stop(self, instance: Instance) -> None:
+        """Run the stop command, and wait until the probe says that it has stopped."""
+        probe = self._needed("probe")
         self._run("stop")
-        timeout = self.asked.command_timeout
-        wait_until_stopped(self._words("probe"), self.asked.env_file, timeout, timeout, self._hidden())
+        wait_until_stopped(probe, self.asked.env_file, self.asked.command_timeout, self.asked.settle_timeout, self._hidden())
 
     def start(self, instance: Instance) -> None:
         self._run("start")
@@ -85,11 +91,19 @@ class Command(Runtime):
         return []
 
     def _run(self, name: str) -> None:
-        argv, timeout = self._words(name), self.asked.command_timeout
+        argv, timeout = self._needed(name), self.asked.command_timeout
         insist(argv, run(argv, self.asked.env_file, timeout), timeout, self._hidden())
 
+    def _needed(self, name: str) -> list[str]:
+        """
+        :raises Refused: when the operator has not said it.
+        """
+        if not self._words(name):
+            raise refuse("command", f"webui_command_{name} is not set; this runtime needs it.")
+        return self._words(name)
+
     def _hidden(self) -> list[str]:
-        return secrets_of(self.asked.env_file, {})
+        return secrets_of(self.asked.env_file, {}) if self.asked.env_file else []
 
 
 def _unknown(words: Sequence[str]) -> list[str]:

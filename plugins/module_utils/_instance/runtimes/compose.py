@@ -60,4 +60,5 @@ class Compose(Container):
     # -- handling it --------------------------------------------------------------------------------------------------------------
 
     def start(self, instance: Instance) -> None:
-        started(self._project(instance), self.asked.stop_timeout)
+        """Have Compose make the container that its files describe, where it is another one, and start it."""
+        instance["warnings"] = started(self._project(instance), self.asked.stop_timeout)["warnings"]

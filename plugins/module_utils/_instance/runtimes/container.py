@@ -11,11 +11,11 @@ from __future__ import annotations
 import posixpath
 from typing import Any
 
-from ansible_collections.openwebui.postgres.plugins.module_utils._docker.containers import describe, find, inspect, key_of, log_of
-from ansible_collections.openwebui.postgres.plugins.module_utils._docker.engine import SECONDS, Engine
-from ansible_collections.openwebui.postgres.plugins.module_utils._instance.runtime import Capabilities, Instance, Runtime
+from ansible_collections.openwebui.postgres.plugins.module_utils._docker.containers import describe, find, key_of, log_of
+from ansible_collections.openwebui.postgres.plugins.module_utils._docker.engine import SECONDS, Engine, EngineError
+from ansible_collections.openwebui.postgres.plugins.module_utils._instance.runtime import Capabilities, Instance, Life, Runtime
 from ansible_collections.openwebui.postgres.plugins.module_utils._instance.source import Service, of_container
-from ansible_collections.openwebui.postgres.plugins.module_utils._problems import Problem, one_line
+from ansible_collections.openwebui.postgres.plugins.module_utils._problems import Problem, one_line, refuse
 from ansible_collections.openwebui.postgres.plugins.module_utils._settings import DATA_DIR, DATABASE_FILE
 
 # What a container that is made gets for a name, where nobody has said one.
@@ -113,20 +113,54 @@ class Container(Runtime):
     # -- handling it --------------------------------------------------------------------------------------------------------------
 
     def is_running(self, instance: Instance) -> bool:
-        inspected = inspect(self.engine, instance["name"])
-        return bool(inspected and inspected["State"].get("Running"))
+        return bool((self._now(instance) or {"State": {}})["State"].get("Running"))
+
+    def life(self, instance: Instance) -> Life:
+        found = self._now(instance)
+        if found is None:
+            return Life(False, 0, f"the container {instance['name']} is gone")
+        # One that the engine is about to start again counts as running there, too.
+        state = found["State"]
+        code = f" with exit code {state['ExitCode']}" if state.get("ExitCode") is not None else ""
+        memory = ", for want of memory" if state.get("OOMKilled") else ""
+        return Life(
+            bool(state.get("Running")),
+            int(found.get("RestartCount") or 0),
+            "" if state.get("Running") else f"the container {instance['name']} has exited{code}{memory}",
+        )
 
     def stop(self, instance: Instance) -> None:
-        seconds = self.asked.stop_timeout
-        self.engine.post(f"/containers/{instance['name']}/stop", seconds=seconds + SECONDS, t=str(seconds))
+        """Stop it, as a user does: so its restart policy leaves it alone."""
+        found = self._now(instance)
+        if found is None:
+            return
+        seconds = max(self.asked.stop_timeout, found["Config"].get("StopTimeout") or 0)
+        try:
+            if found["State"].get("Paused"):
+                self.engine.post(f"/containers/{found['Id']}/unpause")
+            self.engine.post(f"/containers/{found['Id']}/stop", seconds=seconds + SECONDS, t=str(seconds))
+        except EngineError as error:
+            # Somebody has removed it meanwhile, or it removes itself.
+            if error.status != 404:
+                raise refuse("container", f"The container {instance['name']} could not be stopped: {error}") from None
 
     def start(self, instance: Instance) -> None:
-        self.engine.post(f"/containers/{instance['name']}/start")
+        found = self._now(instance)
+        if found is None:
+            raise refuse("container", f"There is no container {instance['name']} to start; see docker ps --all")
+        try:
+            self.engine.post(f"/containers/{found['Id']}/start")
+        except EngineError as error:
+            raise refuse("container", f"The container {instance['name']} could not be started: {error}") from None
 
     def log(self, instance: Instance, lines: int) -> list[str]:
-        engine = self.engine
-        inspected = inspect(engine, instance.get("id") or instance["name"])
-        return log_of(engine, inspected, lines, [key_of(engine, inspected)[1]]) if inspected is not None else []
+        found = self._now(instance)
+        return log_of(self.engine, found, lines, [key_of(self.engine, found)[1]]) if found is not None else []
+
+    def _now(self, instance: Instance) -> dict[str, Any] | None:
+        """What the engine says of the container that has its name now: a switch gives that to another one."""
+        found = find(self.engine, instance["name"])
+        return found[0][1] if found else None
 
 
 def _removes_itself(instance: Instance) -> list[str]:

@@ -13,8 +13,8 @@ import pwd
 import shutil
 import subprocess
 
-from ansible_collections.openwebui.postgres.plugins.module_utils._instance.runtime import Asked, Capabilities, Instance, Runtime
-from ansible_collections.openwebui.postgres.plugins.module_utils._instance.service import info
+from ansible_collections.openwebui.postgres.plugins.module_utils._instance.runtime import Asked, Capabilities, Instance, Life, Runtime
+from ansible_collections.openwebui.postgres.plugins.module_utils._instance.service import RUNNING, info
 from ansible_collections.openwebui.postgres.plugins.module_utils._instance.source import Service, of_unit
 from ansible_collections.openwebui.postgres.plugins.module_utils._last_words import last_words
 from ansible_collections.openwebui.postgres.plugins.module_utils._problems import Problem, one_line, refuse
@@ -22,6 +22,7 @@ from ansible_collections.openwebui.postgres.plugins.module_utils._problems impor
 UNITS = "/etc/systemd/system"
 # Where programs of root are, whether its PATH says so or not.
 _SBIN = ("/sbin", "/usr/sbin", "/usr/local/sbin")
+_LIFE = ("ActiveState", "Result", "NRestarts")
 # As a shell has it.
 _NOT_FOUND = 127
 
@@ -69,12 +70,25 @@ class Systemd(Runtime):
     def is_running(self, instance: Instance) -> bool:
         return self.service(instance).running
 
+    def life(self, instance: Instance) -> Life:
+        unit = instance["name"]
+        code, output = self.run(["systemctl", "show", "--no-pager", *(f"--property={name}" for name in _LIFE), "--", unit])
+        facts = dict(line.split("=", 1) for line in output.splitlines() if "=" in line)
+        if code != 0 or "ActiveState" not in facts:
+            raise refuse("systemd", f"systemctl does not say how {unit} is")
+        up = facts["ActiveState"] in RUNNING
+        why = facts.get("Result") or ""
+        end = f"{unit} is {facts['ActiveState']}{f', result {why}' if why not in ('', 'success') else ''}"
+        return Life(up, int(facts.get("NRestarts") or 0), "" if up else end)
+
     def stop(self, instance: Instance) -> None:
         self._systemctl("stop", instance)
 
     def start(self, instance: Instance) -> None:
         # A run that was killed may have left this out.
         self._systemctl("daemon-reload")
+        # One that has ended too often on PostgreSQL would not be started on SQLite either.
+        self.run(["systemctl", "reset-failed", "--", instance["name"]])
         self._systemctl("start", instance)
 
     def log(self, instance: Instance, lines: int) -> list[str]:
@@ -140,7 +154,8 @@ def run(command: list[str], user: str = "", environment: dict[str, str] | None =
         errors="replace",
         check=False,
     )
-    return answer.returncode, answer.stdout
+    # Why it has failed is said among the errors.
+    return answer.returncode, answer.stdout if answer.returncode == 0 else answer.stdout + answer.stderr
 
 
 def _name_of(user: str) -> str:
