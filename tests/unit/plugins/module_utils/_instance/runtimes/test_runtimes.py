@@ -338,7 +338,10 @@ def test_a_host_without_systemd(monkeypatch):
 
 def test_how_a_command_is_run(program):
     program("told", 'echo "$1 $MORE $(pwd)"; echo error >&2; exit 3')
-    assert systemd.run(["told", "a b"], environment={"MORE": "x"}) == (3, "a b x /\n")
+    # What fails says why among its errors.
+    assert systemd.run(["told", "a b"], environment={"MORE": "x"}) == (3, "a b x /\nerror\n")
+    program("told", "echo error >&2; echo fine")
+    assert systemd.run(["told"]) == (0, "fine\n")
     assert systemd.run(["no-such-command-here"]) == (127, "")
 
 
