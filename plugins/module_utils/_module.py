@@ -8,30 +8,54 @@ Note that this module_utils is private to the collection. Its API can change at 
 
 from __future__ import annotations
 
-from typing import Any, Callable
+from typing import Any, Callable, Iterable
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 from ansible_collections.openwebui.postgres.plugins.module_utils._postgres.connection import PSYCOPG_IMPORT_ERROR
 from ansible_collections.openwebui.postgres.plugins.module_utils._problems import Refused
 
 
-def answer(module: AnsibleModule, work: Callable[[], dict[str, Any]], so_far: dict[str, Any] | None = None, **always: Any) -> None:
+def answer(
+    module: AnsibleModule,
+    work: Callable[[], dict[str, Any]],
+    told: Callable[[Refused], str] = str,
+    if_refused: dict[str, Any] | None = None,
+    **always: Any,
+) -> None:
     """Do the work and end the module with its result, or with every reason why it was refused.
 
-    :arg work: returns what the module returns. C(warnings) in it are said, and a C(diff) that nobody asked for is left out.
-    :arg so_far: filled in while the work is done, and returned where it is refused: what has been done by then.
+    :arg work: returns what the module returns. C(warnings) in it are said, and a C(diff) that nobody asked for is left out. With a
+        C(failure) in it, one line for people, the task fails, and the rest is returned all the same.
+    :arg told: the message of a refusal.
+    :arg if_refused: what is returned besides with a refusal.
     :arg always: what is returned in either case, such as an C(invocation) without secrets.
     """
     try:
         result = work()
     except Refused as refused:
         problems = [problem.as_result() for problem in refused.problems]
-        module.fail_json(msg=str(refused), problems=problems, problems_total=refused.total, **(so_far or {}), **always)
+        module.fail_json(msg=told(refused), problems=problems, problems_total=refused.total, **(if_refused or {}), **always)
     for warning in result.pop("warnings", []):
         module.warn(warning)
     if not module._diff:
         result.pop("diff", None)
+    failure = result.pop("failure", "")
+    if failure:
+        module.fail_json(msg=failure, **result, **always)
     module.exit_json(**result, **always)
+
+
+def without_secrets(module: AnsibleModule, secrets: Iterable[str], **instead: Any) -> dict[str, Any]:
+    """What the module was called with, for its C(invocation), with something else in place of options that hold secrets.
+
+    Ansible takes every value of a secret option for a secret, also a pool size of 15 in C(env), and would blank it out wherever it is part
+    of a path or an id. From here on, only the real ones are blanked out.
+
+    :arg secrets: the real ones.
+    :arg instead: what is shown of an option in place of its value, by the option's name.
+    """
+    module.no_log_values = set(secrets)
+    return {"module_args": {**module.params, **instead}}
 
 
 def require_psycopg(module: AnsibleModule) -> None:

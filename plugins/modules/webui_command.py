@@ -79,16 +79,20 @@ options:
       - Seconds after which the task fails if O(until_stopped) still returns 0.
     type: int
     default: 60
+extends_documentation_fragment:
+  - openwebui.postgres.attributes
 attributes:
   check_mode:
-    description: The command is run with O(probe=true) only.
-    support: full
+    details:
+      - The command is run with O(probe=true) only.
   diff_mode:
-    description: What a command changes is not known.
     support: none
+    details:
+      - What a command changes is not known.
   idempotent:
-    description: A command is run each time. With O(probe=true) it changes nothing.
     support: partial
+    details:
+      - A command is run each time. With O(probe=true) it changes nothing.
 notes:
   - What the command leaves running in the background is not waited for. It should have an output of its own.
 seealso:
@@ -133,11 +137,41 @@ last_words:
   sample: ["inactive"]
 problems:
   description:
-    - Why it failed. V(kind) is a word for programs, V(message) one line for people.
+    - Why the task was refused. At most a thousand are listed; RV(problems_total) counts them all.
   returned: when the task is refused
   type: list
   elements: dict
+  contains:
+    kind:
+      description: A stable word for programs.
+      returned: always
+      type: str
+    message:
+      description: One line for people.
+      returned: always
+      type: str
+    table:
+      description: The table, where there is one to name.
+      returned: where it applies
+      type: str
+    column:
+      description: The column, where there is one to name.
+      returned: where it applies
+      type: str
+    key:
+      description: The primary key of the row, where there is one to name. Never the row itself.
+      returned: where it applies
+      type: str
+    rule:
+      description: What is special about the value, where it is about one.
+      returned: where it applies
+      type: str
   sample: [{"kind": "command", "message": "…"}]
+problems_total:
+  description: The number of problems, listed or not.
+  returned: when the task is refused
+  type: int
+  sample: 1
 """
 
 from typing import Any
@@ -145,7 +179,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.openwebui.postgres.plugins.module_utils._instance.command import ask, insist, last_words, run, wait_until_stopped
 from ansible_collections.openwebui.postgres.plugins.module_utils._instance.env_file import beside, owner_of, secrets_of, texts
-from ansible_collections.openwebui.postgres.plugins.module_utils._problems import Refused
+from ansible_collections.openwebui.postgres.plugins.module_utils._module import answer, without_secrets
 from ansible_collections.openwebui.postgres.plugins.module_utils._settings import masked, secrets_in
 
 
@@ -168,36 +202,29 @@ def main() -> None:
     )
     options = module.params
     env = texts(options["env"])
-    # Ansible takes every value for a secret, also a pool size of 15, and would blank it out wherever it is part of a path.
-    module.no_log_values = set(secrets_in(env, []))
     hidden = secrets_of(options["env_file"], env)
     argv = [masked(word, hidden) for word in options["argv"]]
-    invocation = {"module_args": {**options, "argv": argv, "env": sorted(env)}}
-    try:
-        result = _done(options, env, hidden, module.check_mode)
-    except Refused as refused:
-        problems = [problem.as_result() for problem in refused.problems]
-        module.fail_json(msg=str(refused), problems=problems, invocation=invocation)
-    module.exit_json(**result, invocation=invocation)
+    invocation = without_secrets(module, secrets_in(env, []), argv=argv, env=sorted(env))
+    answer(module, lambda: _done(options, env, hidden, module.check_mode), invocation=invocation)
 
 
 def _done(options: dict[str, Any], env: dict[str, str], hidden: list[str], check: bool) -> dict[str, Any]:
     argv, timeout = options["argv"], options["timeout"]
     if options["probe"]:
         # Not as "rc", since Ansible takes a task that returns one other than 0 for failed.
-        answer = ask(argv, options["env_file"], timeout, hidden)
-        return {"changed": False, "return_code": answer.code, "last_words": last_words(answer, hidden)}
+        outcome = ask(argv, options["env_file"], timeout, hidden)
+        return {"changed": False, "return_code": outcome.code, "last_words": last_words(outcome, hidden)}
     if check:
         return {"changed": True, "return_code": None}
     if env:
         with beside(options["env_file"], env, options["env_remove"], owner_of(options["owner"], options["group"])) as path:
-            answer = run(argv, path, timeout)
+            outcome = run(argv, path, timeout)
     else:
-        answer = run(argv, options["env_file"], timeout)
-    insist(argv, answer, timeout, hidden, options["fail_msg"])
+        outcome = run(argv, options["env_file"], timeout)
+    insist(argv, outcome, timeout, hidden, options["fail_msg"])
     if options["until_stopped"]:
         wait_until_stopped(options["until_stopped"], options["env_file"], timeout, options["settle_timeout"], hidden)
-    return {"changed": True, "return_code": answer.code}
+    return {"changed": True, "return_code": outcome.code}
 
 
 if __name__ == "__main__":

@@ -81,16 +81,17 @@ options:
     default: 60
 extends_documentation_fragment:
   - openwebui.postgres.engine
+  - openwebui.postgres.attributes
 attributes:
   check_mode:
-    description: Tells what would be done, and refuses whatever would be refused otherwise.
-    support: full
+    details:
+      - Tells what would be done, and refuses whatever would be refused otherwise.
   diff_mode:
-    description: Shows which settings are in the file of settings, never a value.
-    support: full
+    details:
+      - Shows which settings are in the file of settings, never a value.
   idempotent:
-    description: Files and container that are as asked for are left alone.
-    support: full
+    details:
+      - Files and container that are as asked for are left alone.
 seealso:
   - module: openwebui.postgres.webui_container
   - module: openwebui.postgres.webui_container_info
@@ -157,11 +158,41 @@ changed_settings:
   sample: ["DATABASE_URL"]
 problems:
   description:
-    - Why it was not done, all reasons at once. V(kind) is a word for programs, V(message) one line for people.
+    - Why the task was refused. At most a thousand are listed; RV(problems_total) counts them all.
   returned: when the task is refused
   type: list
   elements: dict
+  contains:
+    kind:
+      description: A stable word for programs.
+      returned: always
+      type: str
+    message:
+      description: One line for people.
+      returned: always
+      type: str
+    table:
+      description: The table, where there is one to name.
+      returned: where it applies
+      type: str
+    column:
+      description: The column, where there is one to name.
+      returned: where it applies
+      type: str
+    key:
+      description: The primary key of the row, where there is one to name. Never the row itself.
+      returned: where it applies
+      type: str
+    rule:
+      description: What is special about the value, where it is about one.
+      returned: where it applies
+      type: str
   sample: [{"kind": "compose", "message": "…"}]
+problems_total:
+  description: The number of problems, listed or not.
+  returned: when the task is refused
+  type: int
+  sample: 1
 """
 
 from typing import Any
@@ -170,7 +201,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.openwebui.postgres.plugins.module_utils._compose.project import Project, Wish
 from ansible_collections.openwebui.postgres.plugins.module_utils._compose.switch import finalized, restored, started, switched
 from ansible_collections.openwebui.postgres.plugins.module_utils._docker.engine import DEFAULT_HOST, Engine
-from ansible_collections.openwebui.postgres.plugins.module_utils._problems import Refused
+from ansible_collections.openwebui.postgres.plugins.module_utils._module import answer, without_secrets
 from ansible_collections.openwebui.postgres.plugins.module_utils._settings import secrets_in
 
 
@@ -193,20 +224,9 @@ def main() -> None:
     )
     options = module.params
     env = {name: _text(value) for name, value in (options["env"] or {}).items()}
-    # Ansible takes every value for a secret, also a pool size of 15, and would blank it out wherever it is part of an id. The
-    # real ones are still hidden, and no value is returned at all.
-    module.no_log_values = set(secrets_in(env, [options["fallback_secret_key"]]))
-    invocation = {"module_args": {**options, "env": sorted(env), "fallback_secret_key": "given" if options["fallback_secret_key"] else ""}}
-    try:
-        result = _done(options, env, module.check_mode)
-    except Refused as refused:
-        problems = [problem.as_result() for problem in refused.problems]
-        module.fail_json(msg=str(refused), problems=problems, invocation=invocation)
-    for warning in result.pop("warnings"):
-        module.warn(warning)
-    if not module._diff:
-        del result["diff"]
-    module.exit_json(**result, invocation=invocation)
+    key = options["fallback_secret_key"]
+    invocation = without_secrets(module, secrets_in(env, [key]), env=sorted(env), fallback_secret_key="given" if key else "")
+    answer(module, lambda: _done(options, env, module.check_mode), invocation=invocation)
 
 
 def _done(options: dict[str, Any], env: dict[str, str], check: bool) -> dict[str, Any]:

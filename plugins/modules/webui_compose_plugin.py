@@ -40,16 +40,19 @@ options:
     description:
       - Where on the target O(src) has been copied to. Set by the action plugin.
     type: path
+extends_documentation_fragment:
+  - openwebui.postgres.attributes
 attributes:
   check_mode:
-    description: Says whether the file would be put in place. It is not run for that; for which machine it is, is looked at.
-    support: full
+    details:
+      - Says whether the file would be put in place. It is not run for that; for which machine it is, is looked at.
   diff_mode:
-    description: A binary is not shown.
     support: none
+    details:
+      - A binary is not shown.
   idempotent:
-    description: A file with this content is left alone.
-    support: full
+    details:
+      - A file with this content is left alone.
 seealso:
   - module: openwebui.postgres.webui_postgres_preflight
 author:
@@ -75,18 +78,48 @@ version:
   sample: v2.40.3
 problems:
   description:
-    - What stands in the way. V(kind) is a word for programs, V(message) one line for people.
+    - Why the task was refused. At most a thousand are listed; RV(problems_total) counts them all.
   returned: when the task is refused
   type: list
   elements: dict
+  contains:
+    kind:
+      description: A stable word for programs.
+      returned: always
+      type: str
+    message:
+      description: One line for people.
+      returned: always
+      type: str
+    table:
+      description: The table, where there is one to name.
+      returned: where it applies
+      type: str
+    column:
+      description: The column, where there is one to name.
+      returned: where it applies
+      type: str
+    key:
+      description: The primary key of the row, where there is one to name. Never the row itself.
+      returned: where it applies
+      type: str
+    rule:
+      description: What is special about the value, where it is about one.
+      returned: where it applies
+      type: str
   sample: [{"kind": "compose", "message": "…"}]
+problems_total:
+  description: The number of problems, listed or not.
+  returned: when the task is refused
+  type: int
+  sample: 1
 """
 
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.openwebui.postgres.plugins.module_utils._compose import plugin
-from ansible_collections.openwebui.postgres.plugins.module_utils._problems import Refused
+from ansible_collections.openwebui.postgres.plugins.module_utils._module import answer
 
 
 def main() -> None:
@@ -100,10 +133,7 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    try:
-        module.exit_json(path=module.params["path"], **place(module.params, module.check_mode))
-    except Refused as refused:
-        module.fail_json(msg=str(refused), problems=[problem.as_result() for problem in refused.problems])
+    answer(module, lambda: {"path": module.params["path"], **place(module.params, module.check_mode)})
 
 
 def place(options: dict[str, Any], check_mode: bool) -> dict[str, Any]:

@@ -86,16 +86,17 @@ options:
     default: 60
 extends_documentation_fragment:
   - openwebui.postgres.engine
+  - openwebui.postgres.attributes
 attributes:
   check_mode:
-    description: Tells what would be done, having tried all that can be tried without a change.
-    support: full
+    details:
+      - Tells what would be done, having tried all that can be tried without a change.
   diff_mode:
-    description: Shows which environment variables are set and which networks are connected to, never a value.
-    support: full
+    details:
+      - Shows which environment variables are set and which networks are connected to, never a value.
   idempotent:
-    description: Nothing is done to a container that is as asked for already.
-    support: full
+    details:
+      - Nothing is done to a container that is as asked for already.
 notes:
   - A container that Docker Compose or Swarm manages is refused, since they would undo the change. For Compose, there is
     M(openwebui.postgres.webui_compose), and O(adopt).
@@ -171,11 +172,41 @@ advice:
   sample: []
 problems:
   description:
-    - Why it was not done. V(kind) is a word for programs, V(message) one line for people.
+    - Why the task was refused. At most a thousand are listed; RV(problems_total) counts them all.
   returned: when the task is refused
   type: list
   elements: dict
+  contains:
+    kind:
+      description: A stable word for programs.
+      returned: always
+      type: str
+    message:
+      description: One line for people.
+      returned: always
+      type: str
+    table:
+      description: The table, where there is one to name.
+      returned: where it applies
+      type: str
+    column:
+      description: The column, where there is one to name.
+      returned: where it applies
+      type: str
+    key:
+      description: The primary key of the row, where there is one to name. Never the row itself.
+      returned: where it applies
+      type: str
+    rule:
+      description: What is special about the value, where it is about one.
+      returned: where it applies
+      type: str
   sample: [{"kind": "container", "message": "…"}]
+problems_total:
+  description: The number of problems, listed or not.
+  returned: when the task is refused
+  type: int
+  sample: 1
 """
 
 from typing import Any, Callable
@@ -184,7 +215,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.openwebui.postgres.plugins.module_utils._docker.clone import Wish
 from ansible_collections.openwebui.postgres.plugins.module_utils._docker.engine import DEFAULT_HOST, Engine
 from ansible_collections.openwebui.postgres.plugins.module_utils._docker.replace import finalized, restored, switched
-from ansible_collections.openwebui.postgres.plugins.module_utils._problems import Refused
+from ansible_collections.openwebui.postgres.plugins.module_utils._module import answer, without_secrets
 from ansible_collections.openwebui.postgres.plugins.module_utils._settings import secrets_in
 
 
@@ -207,20 +238,10 @@ def main() -> None:
     )
     options = module.params
     env = {name: _text(value) for name, value in (options["env"] or {}).items()}
-    # Ansible takes every value for a secret, also a pool size of 15, and would blank it out wherever it is part of an id. The
-    # real ones are still hidden, and no value is returned at all.
-    module.no_log_values = set(secrets_in(env, [options["fallback_secret_key"]]))
-    invocation = {"module_args": {**options, "env": sorted(env), "fallback_secret_key": "given" if options["fallback_secret_key"] else ""}}
-    try:
-        result = _done(options, env, module.check_mode, module.no_log_values.update)
-    except Refused as refused:
-        problems = [problem.as_result() for problem in refused.problems]
-        module.fail_json(msg=str(refused), problems=problems, invocation=invocation)
-    for warning in result.pop("warnings") + result["advice"]:
-        module.warn(warning)
-    if not module._diff:
-        del result["diff"]
-    module.exit_json(**result, invocation=invocation)
+    secret_key = options["fallback_secret_key"]
+    shown = {"env": sorted(env), "fallback_secret_key": "given" if secret_key else ""}
+    invocation = without_secrets(module, secrets_in(env, [secret_key]), **shown)
+    answer(module, lambda: _advised(_done(options, env, module.check_mode, module.no_log_values.update)), invocation=invocation)
 
 
 def _done(options: dict[str, Any], env: dict[str, str], check: bool, hide: Callable[[list[str]], None]) -> dict[str, Any]:
@@ -230,6 +251,11 @@ def _done(options: dict[str, Any], env: dict[str, str], check: bool, hide: Calla
         return switched(engine, options["name"], wish, options["timeout"], check, options["adopt"], hide)
     do = restored if options["state"] == "restored" else finalized
     return do(engine, options["name"], options["timeout"], check, options["adopt"])
+
+
+def _advised(result: dict[str, Any]) -> dict[str, Any]:
+    """With what the owner of the project has to change among the warnings."""
+    return {**result, "warnings": result["warnings"] + result["advice"]}
 
 
 def _text(value: Any) -> str:

@@ -46,20 +46,21 @@ options:
       - File that O(login_password) is kept in, if it was made up. Then it is not set in place of a password that the role has already.
         The file is not read.
     type: path
-attributes:
-  check_mode:
-    description: Says what would be created. What is there is looked at.
-    support: full
-  diff_mode:
-    description: Shows what is created, by name.
-    support: full
-  idempotent:
-    description: What is there is left as it is. A password that works is not set.
-    support: full
-notes:
-  - A password reaches the server as the verifier that it stores, never in clear text.
 extends_documentation_fragment:
   - openwebui.postgres.connection
+  - openwebui.postgres.attributes
+attributes:
+  check_mode:
+    details:
+      - Says what would be created. What is there is looked at.
+  diff_mode:
+    details:
+      - Shows what is created, by name.
+  idempotent:
+    details:
+      - What is there is left as it is. A password that works is not set.
+notes:
+  - A password reaches the server as the verifier that it stores, never in clear text.
 seealso:
   - module: openwebui.postgres.webui_pg_migrate
 author:
@@ -100,20 +101,48 @@ made:
   sample: [role, database]
 problems:
   description:
-    - All that stands in the way. V(kind) is a word for programs, V(message) one line for people.
+    - Why the task was refused. At most a thousand are listed; RV(problems_total) counts them all.
   returned: when the task is refused
   type: list
   elements: dict
+  contains:
+    kind:
+      description: A stable word for programs.
+      returned: always
+      type: str
+    message:
+      description: One line for people.
+      returned: always
+      type: str
+    table:
+      description: The table, where there is one to name.
+      returned: where it applies
+      type: str
+    column:
+      description: The column, where there is one to name.
+      returned: where it applies
+      type: str
+    key:
+      description: The primary key of the row, where there is one to name. Never the row itself.
+      returned: where it applies
+      type: str
+    rule:
+      description: What is special about the value, where it is about one.
+      returned: where it applies
+      type: str
   sample: [{"kind": "privilege", "message": "…"}]
 problems_total:
-  description: The number of problems.
+  description: The number of problems, listed or not.
   returned: when the task is refused
   type: int
   sample: 1
 """
 
-from ansible.module_utils.basic import AnsibleModule, missing_required_lib
-from ansible_collections.openwebui.postgres.plugins.module_utils._postgres.connection import PSYCOPG_IMPORT_ERROR, connection_argument_spec
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.openwebui.postgres.plugins.module_utils._module import answer, require_psycopg
+from ansible_collections.openwebui.postgres.plugins.module_utils._postgres.connection import connection_argument_spec
 from ansible_collections.openwebui.postgres.plugins.module_utils._postgres.database import Wanted, provide
 from ansible_collections.openwebui.postgres.plugins.module_utils._problems import Refused
 
@@ -132,17 +161,21 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    if PSYCOPG_IMPORT_ERROR is not None:
-        module.fail_json(msg=missing_required_lib("psycopg"), exception=PSYCOPG_IMPORT_ERROR)
-    options = module.params
-    try:
-        result = provide(options, admin_options(options), wanted_from(options), module.check_mode)
-    except Refused as refused:
-        problems = [problem.as_result() for problem in refused.problems]
-        module.fail_json(msg="\n".join(problem["message"] for problem in problems), problems=problems, problems_total=refused.total)
+    require_psycopg(module)
+    answer(module, lambda: provided(module.params, module.check_mode), told=line_by_line)
+
+
+def provided(options: dict, check_mode: bool) -> dict[str, Any]:
+    """What the module returns."""
+    result = provide(options, admin_options(options), wanted_from(options), check_mode)
     names = {"role": options["login_user"], "database": options["login_db"], "schema": options["schema"]}
     after = {what: names.get(what, names["role"]) for what in result["made"]}
-    module.exit_json(changed=bool(after), diff={"before": {}, "after": after}, **result)
+    return {"changed": bool(after), "diff": {"before": {}, "after": after}, **result}
+
+
+def line_by_line(refused: Refused) -> str:
+    """Every reason: each comes with a statement to run, so none may be left out."""
+    return "\n".join(problem.message for problem in refused.problems)
 
 
 def admin_options(options: dict) -> dict | None:

@@ -58,16 +58,18 @@ options:
       - Its group, by name or number. By default it stays as it is.
     type: str
     default: ""
+extends_documentation_fragment:
+  - openwebui.postgres.attributes
 attributes:
   check_mode:
-    description: Tells what would be done.
-    support: full
+    details:
+      - Tells what would be done.
   diff_mode:
-    description: Shows which variables are set, and mode and owner, never a value and never any other line of the file.
-    support: full
+    details:
+      - Shows which variables are set, and mode and owner, never a value and never any other line of the file.
   idempotent:
-    description: Nothing is done to a file that is as asked for already.
-    support: full
+    details:
+      - Nothing is done to a file that is as asked for already.
 seealso:
   - module: openwebui.postgres.webui_env_file_info
   - module: openwebui.postgres.webui_command
@@ -131,18 +133,48 @@ changed_settings:
   sample: ["DATABASE_URL"]
 problems:
   description:
-    - Why it was not done. V(kind) is a word for programs, V(message) one line for people.
+    - Why the task was refused. At most a thousand are listed; RV(problems_total) counts them all.
   returned: when the task is refused
   type: list
   elements: dict
+  contains:
+    kind:
+      description: A stable word for programs.
+      returned: always
+      type: str
+    message:
+      description: One line for people.
+      returned: always
+      type: str
+    table:
+      description: The table, where there is one to name.
+      returned: where it applies
+      type: str
+    column:
+      description: The column, where there is one to name.
+      returned: where it applies
+      type: str
+    key:
+      description: The primary key of the row, where there is one to name. Never the row itself.
+      returned: where it applies
+      type: str
+    rule:
+      description: What is special about the value, where it is about one.
+      returned: where it applies
+      type: str
   sample: [{"kind": "env_file", "message": "…"}]
+problems_total:
+  description: The number of problems, listed or not.
+  returned: when the task is refused
+  type: int
+  sample: 1
 """
 
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.openwebui.postgres.plugins.module_utils._instance.env_file import finalized, owner_of, restored, switched, texts
-from ansible_collections.openwebui.postgres.plugins.module_utils._problems import Refused
+from ansible_collections.openwebui.postgres.plugins.module_utils._module import answer, without_secrets
 from ansible_collections.openwebui.postgres.plugins.module_utils._settings import secrets_in
 
 
@@ -161,17 +193,8 @@ def main() -> None:
     )
     options = module.params
     env = texts(options["env"])
-    # Ansible takes every value for a secret, also a pool size of 15, and would blank it out wherever it is part of a path.
-    module.no_log_values = set(secrets_in(env, []))
-    invocation = {"module_args": {**options, "env": sorted(env)}}
-    try:
-        result = _done(options, env, module.check_mode)
-    except Refused as refused:
-        problems = [problem.as_result() for problem in refused.problems]
-        module.fail_json(msg=str(refused), problems=problems, invocation=invocation)
-    if not module._diff:
-        del result["diff"]
-    module.exit_json(**result, invocation=invocation)
+    invocation = without_secrets(module, secrets_in(env, []), env=sorted(env))
+    answer(module, lambda: _done(options, env, module.check_mode), invocation=invocation)
 
 
 def _done(options: dict[str, Any], env: dict[str, str], check: bool) -> dict[str, Any]:

@@ -21,14 +21,10 @@ description:
   - Before anything is changed, all of these rows are written as they are to a file in O(quarantine), which is then on the disk.
     With O(state=restored) that file puts them back, to the byte.
   - All changes are one transaction. Whatever happens on the way, either all of them were made or none.
-  - Take a backup with M(openwebui.postgres.webui_sqlite_backup) first. This is the only module that changes a C(webui.db).
+  - The database must not be in use. Take a backup with M(openwebui.postgres.webui_sqlite_backup) first. This is the only module that
+    changes a C(webui.db).
   - Needs nothing but Python's standard library.
 options:
-  path:
-    description:
-      - The database, usually C(webui.db) in the data folder of Open WebUI. It must not be in use.
-    type: path
-    required: true
   state:
     description:
       - With V(cleaned), the database holds no row whose parent is gone.
@@ -59,18 +55,20 @@ options:
       - The file with the rows to be put back.
       - Required with O(state=restored).
     type: path
+extends_documentation_fragment:
+  - openwebui.postgres.source
+  - openwebui.postgres.attributes
 attributes:
   check_mode:
-    description:
+    details:
       - Works out exactly what would be done, without a write to the file. A database in use is a warning then and not a failure,
         so that Open WebUI need not be stopped for it.
-    support: full
   diff_mode:
-    description: Shows the numbers of rows and of orphans per table, never the rows.
-    support: full
+    details:
+      - Shows the numbers of rows and of orphans per table, never the rows.
   idempotent:
-    description: A database without orphans is left as it is, and so is one that holds the rows to be put back.
-    support: full
+    details:
+      - A database without orphans is left as it is, and so is one that holds the rows to be put back.
 notes:
   - The rows in quarantine are user data. The file can be read by its owner only.
   - References that are no foreign key of the database, such as C(chat.folder_id), are never touched.
@@ -131,20 +129,47 @@ quarantine_file:
   sample: /var/backups/open-webui/quarantine/orphans-20260501T030000.123456Z.jsonl
 problems:
   description:
-    - Why nothing was done. At most a thousand are listed; RV(problems_total) counts them all.
-    - V(kind) is a word for programs, V(message) one line for people. V(table), V(column) and V(key) are there where they apply.
+    - Why the task was refused. At most a thousand are listed; RV(problems_total) counts them all.
   returned: when the task is refused
   type: list
   elements: dict
-  sample: [{"kind": "restore", "table": "chat_file", "key": "6f1c", "message": "…"}]
+  contains:
+    kind:
+      description: A stable word for programs.
+      returned: always
+      type: str
+    message:
+      description: One line for people.
+      returned: always
+      type: str
+    table:
+      description: The table, where there is one to name.
+      returned: where it applies
+      type: str
+    column:
+      description: The column, where there is one to name.
+      returned: where it applies
+      type: str
+    key:
+      description: The primary key of the row, where there is one to name. Never the row itself.
+      returned: where it applies
+      type: str
+    rule:
+      description: What is special about the value, where it is about one.
+      returned: where it applies
+      type: str
+  sample: [{"kind": "restore", "message": "…", "table": "chat_file", "key": "6f1c"}]
 problems_total:
-  description: The number of problems.
+  description: The number of problems, listed or not.
   returned: when the task is refused
   type: int
+  sample: 1
 """
 
+from typing import Any
+
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.openwebui.postgres.plugins.module_utils._problems import Refused
+from ansible_collections.openwebui.postgres.plugins.module_utils._module import answer
 from ansible_collections.openwebui.postgres.plugins.module_utils._sqlite.orphans import clean
 from ansible_collections.openwebui.postgres.plugins.module_utils._sqlite.restore import restore
 
@@ -163,22 +188,13 @@ def main() -> None:
         supports_check_mode=True,
     )
     options = module.params
-    try:
-        if options["state"] == "restored":
-            result = restore(options["path"], options["quarantine_file"], module.check_mode)
-        else:
-            result = clean(options["path"], options["tables"], options["quarantine"], module.check_mode, options["exclude_tables"])
-    except Refused as refused:
-        module.fail_json(
-            msg=str(refused),
-            problems=[problem.as_result() for problem in refused.problems],
-            problems_total=refused.total,
-        )
-    for warning in result.pop("warnings"):
-        module.warn(warning)
-    if not module._diff:
-        del result["diff"]
-    module.exit_json(**result)
+    answer(module, lambda: _done(options, module.check_mode))
+
+
+def _done(options: dict[str, Any], check: bool) -> dict[str, Any]:
+    if options["state"] == "restored":
+        return restore(options["path"], options["quarantine_file"], check)
+    return clean(options["path"], options["tables"], options["quarantine"], check, options["exclude_tables"])
 
 
 if __name__ == "__main__":

@@ -25,11 +25,6 @@ description:
   - Columns of types that Open WebUI itself never creates, as forks and plugins do, are filled without loss or refused by name, see
     the notes.
 options:
-  path:
-    description:
-      - The database to move, usually C(webui.db) in the data folder of Open WebUI.
-    type: path
-    required: true
   copy_of:
     description:
       - The C(webui.db) of which O(path) is a copy, made by M(openwebui.postgres.webui_sqlite_backup) and then upgraded to the
@@ -108,19 +103,23 @@ options:
       - File that the module replaces about twice a second with its progress, as JSON. Set by the action plugin when it shows
         progress itself.
     type: path
+extends_documentation_fragment:
+  - openwebui.postgres.source
+  - openwebui.postgres.connection
+  - openwebui.postgres.attributes
 attributes:
   check_mode:
-    description:
+    details:
       - Looks at every value of the source, then loads everything into the target, reads it back, and rolls back. The target is
         afterwards exactly as it was. See O(rehearse) for what that costs, and for less of it.
       - Orphaned rows are reported, and left out of what is loaded.
-    support: full
   diff_mode:
-    description: The rows of a migration are not shown.
     support: none
+    details:
+      - The rows of a migration are not shown.
   idempotent:
-    description: A target into which the source has been moved is left as it is.
-    support: full
+    details:
+      - A target into which the source has been moved is left as it is.
 notes:
   - Nothing that the module sets outlives its transactions, so it works through PgBouncer with C(pool_mode) V(session) and
     V(transaction). With V(statement) it is refused.
@@ -134,8 +133,6 @@ notes:
     or blanks at the end of a C(char) are refused by name.
   - A C(jsonb) column keeps the last of keys of the same name, which is reported as a repair, and numbers by their value.
   - An array has to be a JSON array of texts in SQLite, as SQLAlchemy keeps it there. A moment without a zone is taken for UTC.
-extends_documentation_fragment:
-  - openwebui.postgres.connection
 seealso:
   - module: openwebui.postgres.webui_sqlite_check
   - module: openwebui.postgres.webui_orphan_clean
@@ -294,37 +291,52 @@ already_migrated:
   type: bool
   sample: false
 problems:
-  description: Why nothing was done. At most a thousand are listed; RV(problems_total) counts them all.
-  returned: when the migration is refused
+  description:
+    - Why the task was refused. At most a thousand are listed; RV(problems_total) counts them all.
+  returned: when the task is refused
   type: list
   elements: dict
   contains:
     kind:
-      description: A stable word for programs, such as C(orphan), C(foreign_key), C(value), C(target_data) or C(connection).
+      description: A stable word for programs.
+      returned: always
       type: str
-      sample: orphan
     message:
-      description: The problem in one line, for people.
+      description: One line for people.
+      returned: always
       type: str
-      sample: "chat_file.chat_id: 12 rows refer to rows of chat that are gone; run webui_orphan_clean"
     table:
-      description: The table, where there is one to name. So for C(column), C(key) and C(rule).
+      description: The table, where there is one to name.
+      returned: where it applies
       type: str
-      sample: chat_file
+    column:
+      description: The column, where there is one to name.
+      returned: where it applies
+      type: str
+    key:
+      description: The primary key of the row, where there is one to name. Never the row itself.
+      returned: where it applies
+      type: str
+    rule:
+      description: What is special about the value, where it is about one.
+      returned: where it applies
+      type: str
+  sample: [{"kind": "orphan", "message": "chat_file.chat_id: 12 rows refer to rows of chat that are gone", "table": "chat_file"}]
 problems_total:
-  description: The number of problems.
-  returned: when the migration is refused
+  description: The number of problems, listed or not.
+  returned: when the task is refused
   type: int
   sample: 1
 """
 
-from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.openwebui.postgres.plugins.module_utils._module import answer, require_psycopg
 from ansible_collections.openwebui.postgres.plugins.module_utils._move.migration import Request, abandon, migrate
 from ansible_collections.openwebui.postgres.plugins.module_utils._postgres.connection import (
-    PSYCOPG_IMPORT_ERROR,
     connection_argument_spec,
 )
-from ansible_collections.openwebui.postgres.plugins.module_utils._problems import Refused
 from ansible_collections.openwebui.postgres.plugins.module_utils._progress import Progress
 
 
@@ -364,26 +376,17 @@ def request_from(params: dict) -> Request:
 
 def main() -> None:
     module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
-    if PSYCOPG_IMPORT_ERROR is not None:
-        module.fail_json(msg=missing_required_lib("psycopg"), exception=PSYCOPG_IMPORT_ERROR)
-    request = request_from(module.params)
-    progress = Progress(module.params["progress_file"])
+    require_psycopg(module)
+    answer(module, lambda: _done(module.params, module.check_mode))
+
+
+def _done(options: dict[str, Any], check: bool) -> dict[str, Any]:
+    request = request_from(options)
+    progress = Progress(options["progress_file"])
     try:
-        if module.params["state"] == "abandoned":
-            result = abandon(request, module.check_mode)
-        else:
-            result = migrate(request, module.check_mode, progress)
-    except Refused as refused:
-        module.fail_json(
-            msg=str(refused),
-            problems=[problem.as_result() for problem in refused.problems],
-            problems_total=refused.total,
-        )
+        return abandon(request, check) if options["state"] == "abandoned" else migrate(request, check, progress)
     finally:
         progress.end()
-    for warning in result.pop("warnings", []):
-        module.warn(warning)
-    module.exit_json(**result)
 
 
 if __name__ == "__main__":

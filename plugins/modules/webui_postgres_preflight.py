@@ -100,16 +100,7 @@ options:
     default: 0
 extends_documentation_fragment:
   - openwebui.postgres.engine
-attributes:
-  check_mode:
-    description: Changes nothing anyway.
-    support: full
-  diff_mode:
-    description: Changes nothing.
-    support: none
-  idempotent:
-    description: Changes nothing.
-    support: full
+  - openwebui.postgres.attributes.info_module
 notes:
   - An image that is not there is asked for at its registry, without credentials. A registry that wants some is taken at its word.
 author:
@@ -164,17 +155,47 @@ memory_mb:
   type: int
 problems:
   description:
-    - All that stands in the way. V(kind) is a word for programs, V(message) one line for people.
+    - Why the task was refused. At most a thousand are listed; RV(problems_total) counts them all.
   returned: when the task is refused
   type: list
   elements: dict
+  contains:
+    kind:
+      description: A stable word for programs.
+      returned: always
+      type: str
+    message:
+      description: One line for people.
+      returned: always
+      type: str
+    table:
+      description: The table, where there is one to name.
+      returned: where it applies
+      type: str
+    column:
+      description: The column, where there is one to name.
+      returned: where it applies
+      type: str
+    key:
+      description: The primary key of the row, where there is one to name. Never the row itself.
+      returned: where it applies
+      type: str
+    rule:
+      description: What is special about the value, where it is about one.
+      returned: where it applies
+      type: str
   sample: [{"kind": "port", "message": "…"}]
+problems_total:
+  description: The number of problems, listed or not.
+  returned: when the task is refused
+  type: int
+  sample: 1
 """
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.openwebui.postgres.plugins.module_utils._compose.postgres_preflight import Plan, examine
 from ansible_collections.openwebui.postgres.plugins.module_utils._docker.engine import DEFAULT_HOST, Engine
-from ansible_collections.openwebui.postgres.plugins.module_utils._problems import Refused
+from ansible_collections.openwebui.postgres.plugins.module_utils._module import answer
 
 
 def main() -> None:
@@ -204,10 +225,7 @@ def main() -> None:
     engine = options.pop("docker_host")
     says = None if options.pop("compose_later") else compose_version(module)
     plan = Plan(password_file=options.pop("superuser_file"), **options)
-    try:
-        module.exit_json(changed=False, **examine(Engine(engine), plan, says))
-    except Refused as refused:
-        module.fail_json(msg=str(refused), problems=[problem.as_result() for problem in refused.problems])
+    answer(module, lambda: {"changed": False, **examine(Engine(engine), plan, says)})
 
 
 def compose_version(module: AnsibleModule) -> str:

@@ -21,11 +21,6 @@ description:
   - To go back to a copy, stop Open WebUI, remove C(webui.db-wal) and C(webui.db-shm), and put the copy in the place of C(webui.db).
   - Needs nothing but Python's standard library.
 options:
-  path:
-    description:
-      - The database, usually C(webui.db) in the data folder of Open WebUI.
-    type: path
-    required: true
   dest:
     description:
       - Folder for the copies. Created with mode V(0700) where it is missing. The copies themselves have mode V(0600).
@@ -43,17 +38,20 @@ options:
         for example because it will be upgraded.
     type: int
     default: 1
+extends_documentation_fragment:
+  - openwebui.postgres.source
+  - openwebui.postgres.attributes
 attributes:
   check_mode:
-    description: Tells whether a copy would be made and which ones would be removed. Makes sure that there is room for it.
-    support: full
+    details:
+      - Tells whether a copy would be made and which ones would be removed. Makes sure that there is room for it.
   diff_mode:
-    description: The rows of a database are not shown.
     support: none
+    details:
+      - The rows of a database are not shown.
   idempotent:
-    description:
+    details:
       - A database that has not been written to since it was copied is not copied again. The copy is read and its SHA-256 compared.
-    support: full
 notes:
   - Only the database is copied. C(uploads), C(vector_db) and the secret key are other parts of the data folder.
   - A database that is not in WAL mode and written to all the time cannot be copied in passing. The task then fails, and the
@@ -118,15 +116,45 @@ removed:
   sample: ["/var/backups/open-webui/webui-20260401T030000.123456Z.db"]
 problems:
   description:
-    - Why no copy was made. V(kind) is a word for programs, V(message) one line for people.
+    - Why the task was refused. At most a thousand are listed; RV(problems_total) counts them all.
   returned: when the task is refused
   type: list
   elements: dict
+  contains:
+    kind:
+      description: A stable word for programs.
+      returned: always
+      type: str
+    message:
+      description: One line for people.
+      returned: always
+      type: str
+    table:
+      description: The table, where there is one to name.
+      returned: where it applies
+      type: str
+    column:
+      description: The column, where there is one to name.
+      returned: where it applies
+      type: str
+    key:
+      description: The primary key of the row, where there is one to name. Never the row itself.
+      returned: where it applies
+      type: str
+    rule:
+      description: What is special about the value, where it is about one.
+      returned: where it applies
+      type: str
   sample: [{"kind": "backup", "message": "…"}]
+problems_total:
+  description: The number of problems, listed or not.
+  returned: when the task is refused
+  type: int
+  sample: 1
 """
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.openwebui.postgres.plugins.module_utils._problems import Refused
+from ansible_collections.openwebui.postgres.plugins.module_utils._module import answer
 from ansible_collections.openwebui.postgres.plugins.module_utils._sqlite.backup import back_up
 
 
@@ -143,11 +171,7 @@ def main() -> None:
     options = module.params
     if options["keep"] < 1:
         module.fail_json(msg=f"keep is {options['keep']}, but at least one backup has to be kept")
-    try:
-        result = back_up(options["path"], options["dest"], options["keep"], module.check_mode, options["room"])
-    except Refused as refused:
-        module.fail_json(msg=str(refused), problems=[problem.as_result() for problem in refused.problems])
-    module.exit_json(**result)
+    answer(module, lambda: back_up(options["path"], options["dest"], options["keep"], module.check_mode, options["room"]))
 
 
 if __name__ == "__main__":

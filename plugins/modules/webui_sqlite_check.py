@@ -19,13 +19,6 @@ description:
     seems to be wrong, it is looked at up to three times.
   - Needs nothing but Python's standard library.
 options:
-  path:
-    description:
-      - The database, usually C(webui.db) in the data folder of Open WebUI.
-      - Symbolic links are followed, and the log is looked for beside the file that they lead to, as SQLite does. A file with several names
-        (hard links) is refused unless all of them are in its folder and no other has a log.
-    type: path
-    required: true
   checks:
     description:
       - What to look at.
@@ -64,16 +57,9 @@ options:
     type: list
     elements: str
     default: []
-attributes:
-  check_mode:
-    description: Can run in check mode; the module never changes anything.
-    support: full
-  diff_mode:
-    description: There is never a difference to show.
-    support: none
-  idempotent:
-    description: Running it again gives the same result and never changes anything.
-    support: full
+extends_documentation_fragment:
+  - openwebui.postgres.source
+  - openwebui.postgres.attributes.info_module
 seealso:
   - module: openwebui.postgres.webui_orphan_clean
   - module: openwebui.postgres.webui_pg_migrate
@@ -111,11 +97,43 @@ ready:
   returned: always
   type: bool
 problems:
-  description: Everything that was found, one line each.
+  description:
+    - Everything that was found. At most a thousand are listed; RV(problems_total) counts them all.
+    - Where rows are concerned, RV(orphans), RV(value_findings) and RV(upgrade) tell of them by table and column.
   returned: always
   type: list
-  elements: str
-  sample: ["chat_file.chat_id: 12 rows refer to rows of chat that are gone"]
+  elements: dict
+  contains:
+    kind:
+      description: A stable word for programs.
+      returned: always
+      type: str
+    message:
+      description: One line for people.
+      returned: always
+      type: str
+    table:
+      description: The table, where there is one to name.
+      returned: where it applies
+      type: str
+    column:
+      description: The column, where there is one to name.
+      returned: where it applies
+      type: str
+    key:
+      description: The primary key of the row, where there is one to name. Never the row itself.
+      returned: where it applies
+      type: str
+    rule:
+      description: What is special about the value, where it is about one.
+      returned: where it applies
+      type: str
+  sample: [{"kind": "foreign_keys", "message": "chat_file.chat_id: 12 rows refer to rows of chat that are gone"}]
+problems_total:
+  description: The number of problems, listed or not.
+  returned: always
+  type: int
+  sample: 1
 real_path:
   description: The file that O(path) leads to, without symbolic links.
   returned: always
@@ -190,7 +208,7 @@ orphans:
   type: list
   elements: dict
   sample: [{"table": "chat_file", "parent": "chat", "column": "chat_id", "rows": 12, "on_delete": "CASCADE"}]
-values:
+value_findings:
   description: Values that need attention, counted by table, column and rule.
   returned: when V(values) is among O(checks), and the file is sound
   type: list
@@ -216,12 +234,12 @@ values:
       description: The number of values.
       returned: always
       type: int
-    keys:
+    sample_keys:
       description: Primary keys of the first ones, never a value itself.
       returned: always
       type: list
       elements: str
-  sample: [{"table": "chat", "column": "chat", "rule": "json_escape", "refused": false, "rows": 2, "keys": ["6f1c"]}]
+  sample: [{"table": "chat", "column": "chat", "rule": "json_escape", "refused": false, "rows": 2, "sample_keys": ["6f1c"]}]
 upgrade:
   description: How the file stands to O(upgrade_to).
   returned: when O(upgrade_to) is set, and the file is sound
@@ -271,7 +289,7 @@ upgrade:
           description: The number of rows that are in the way; null where rows are not.
           returned: always
           type: int
-        keys:
+        sample_keys:
           description: Primary keys of the first ones.
           returned: always
           type: list
@@ -301,9 +319,13 @@ holders:
   sample: [{"pid": 4711, "command": "open-webui"}]
 """
 
+from typing import Any
+
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.openwebui.postgres.plugins.module_utils._move.check import CHECKS, FAILURES, examine
-from ansible_collections.openwebui.postgres.plugins.module_utils._problems import Refused
+from ansible_collections.openwebui.postgres.plugins.module_utils._module import answer
+from ansible_collections.openwebui.postgres.plugins.module_utils._move.check import CHECKS, FAILURES, Request, _look_until_settled
+from ansible_collections.openwebui.postgres.plugins.module_utils._problems import summary
+from ansible_collections.openwebui.postgres.plugins.module_utils._sqlite.database import holders, look
 
 
 def main() -> None:
@@ -327,19 +349,43 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    try:
-        report, failures = examine(
-            module.params["path"],
-            module.params["checks"],
-            module.params["fail_on"],
-            module.params["upgrade_to"],
-            module.params["exclude_tables"],
-        )
-    except Refused as refused:
-        module.fail_json(msg=str(refused), problems=[problem.message for problem in refused.problems], ready=False)
-    if failures:
-        module.fail_json(msg=failures, **report)
-    module.exit_json(changed=False, **report)
+    answer(module, lambda: examined(module.params), if_refused={"ready": False})
+
+
+def examined(options: dict[str, Any]) -> dict[str, Any]:
+    """What the module returns: what was looked at, and every finding with its kind and place."""
+    path = options["path"]
+    users = holders(path) if look(path) else []
+    report, findings = _look_until_settled(Request(path, options["checks"], options["upgrade_to"], options["exclude_tables"]))
+    for user in users:
+        findings.add("in_use", f"in use by {user.command}" + (f" (pid {user.pid})" if user.pid else ""))
+    failures = [problem for problem in findings.problems if problem.kind in options["fail_on"]]
+    return {
+        **named_for_templates(report),
+        "changed": False,
+        "in_use": bool(users),
+        "holders": [user._asdict() for user in users],
+        "problems": [problem.as_result() for problem in findings.problems],
+        "problems_total": findings.total,
+        "ready": not any(problem.kind != "repair" for problem in findings.problems),
+        "failure": f"{path}: {summary(failures)}" if failures else "",
+    }
+
+
+def named_for_templates(report: dict[str, Any]) -> dict[str, Any]:
+    """The report without names that are methods of a dict, which a template would find in their place."""
+    named = renamed(report, "values", "value_findings")
+    if "value_findings" in named:
+        named["value_findings"] = [renamed(group, "keys", "sample_keys") for group in named["value_findings"]]
+    if "upgrade" in named:
+        obstacles = [renamed(obstacle, "keys", "sample_keys") for obstacle in named["upgrade"]["obstacles"]]
+        named["upgrade"] = {**named["upgrade"], "obstacles": obstacles}
+    return named
+
+
+def renamed(content: dict[str, Any], old: str, new: str) -> dict[str, Any]:
+    """The same with another name for one of its parts, in the same place."""
+    return {new if name == old else name: part for name, part in content.items()}
 
 
 if __name__ == "__main__":

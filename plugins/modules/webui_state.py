@@ -299,7 +299,7 @@ def main() -> None:
     answer(
         module,
         lambda: _done(options, module.check_mode, so_far),
-        so_far,
+        if_refused=so_far,
         invocation={"module_args": {**options, "commands": commands}},
     )
 

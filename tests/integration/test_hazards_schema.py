@@ -32,6 +32,12 @@ def migrate(run_module):
     return run
 
 
+def messages(answer: dict) -> list[str]:
+    """What webui_sqlite_check has found, in words."""
+    assert answer["problems_total"] == len(answer["problems"])
+    return [problem["message"] for problem in answer["problems"]]
+
+
 @pytest.fixture
 def examine(run_module):
     def run(source, **options):
@@ -108,9 +114,9 @@ def test_an_odd_table_is_named_and_can_be_left_out(examine, both, source, schema
     answer = examine(source)
     assert not answer.get("failed"), answer
     shown = name.replace("\n", "\\n")
-    assert ([problem for problem in answer["problems"] if shown in problem] != []) == has_rows
+    assert ([problem for problem in messages(answer) if shown in problem] != []) == has_rows
     assert answer["ready"] is not has_rows
-    assert not any("\n" in problem for problem in answer["problems"])
+    assert not any("\n" in problem for problem in messages(answer))
     assert bool(examine(source, fail_on=["tables"]).get("failed")) == has_rows
     other_case = "".join(character.upper() if character.isascii() else character for character in name)
     assert examine(source, exclude_tables=[other_case])["ready"]
@@ -177,7 +183,7 @@ def test_what_only_another_program_can_work_with(examine, both, source, schema_t
     assert not answer.get("failed"), answer
     assert {"name": "vec", "rows": None} in answer["tables"]
     assert {"name": "t", "rows": 2} in answer["tables"]
-    told = "\n".join(answer["problems"])
+    told = "\n".join(messages(answer))
     for name in ("table t holds 2 rows", "table f holds 1 rows", "table vec, a virtual table of the module vec0, holds rows"):
         assert name in told
     assert "table f could not be checked for damage" in told
@@ -210,7 +216,7 @@ def test_a_view_where_open_webui_has_a_table(examine, both, source, schema_targe
     source.execute("CREATE VIEW tag AS SELECT id, 'x' AS name, user_id, NULL AS meta FROM chat")
     answer = examine(source)
     assert not answer["ready"]
-    assert any(problem.startswith("tag is a view in the source") for problem in answer["problems"])
+    assert any(problem.startswith("tag is a view in the source") for problem in messages(answer))
     assert [problem["message"].split(",")[0] for problem in both(source, schema_target)["problems"]] == ["tag is a view in the source"]
 
 
@@ -443,7 +449,7 @@ def test_a_table_of_open_webui_can_be_left_out_and_is_named_loudly(examine, both
     answer = examine(source, exclude_tables=["config"])
     assert answer["ready"]
     line = "table config does not move, and its 1 rows stay behind: left out by exclude_tables"
-    assert line in answer["problems"]
+    assert line in messages(answer)
     result = both(source, schema_target, exclude_tables=["config"])
     assert line in texts(result["warnings"])
     assert {"table": "config", "column": None, "why": "left out by exclude_tables", "rows": 1} in result["left_out"]
@@ -455,7 +461,7 @@ def test_rows_that_refer_to_a_table_that_is_left_out(examine, both, source, sche
     source.insert_row("chat_message", id="m", chat_id="c", role="user")
     (problem,) = both(source, schema_target, exclude_tables=["chat"])["problems"]
     assert (problem["kind"], problem["table"], problem["column"]) == ("exclude", "chat_message", "chat_id")
-    examined = examine(source, exclude_tables=["chat"])["problems"]
+    examined = messages(examine(source, exclude_tables=["chat"]))
     assert any("chat_message.chat_id: 1 rows refer to chat, which exclude_tables leaves out" in line for line in examined)
     result = both(source, schema_target, exclude_tables=["chat", "chat_message"])
     assert result.get("changed"), result
@@ -554,7 +560,7 @@ def test_a_step_that_never_ran_and_had_data_to_move(examine, both, source, schem
     answer = examine(source)
     assert answer["failed"]
     assert not answer["ready"]
-    assert any("table chat_message is missing in the source" in line for line in answer["problems"])
+    assert any("table chat_message is missing in the source" in line for line in messages(answer))
 
 
 def test_a_step_that_never_ran_and_had_nothing_to_move(examine, both, source, schema_target):
@@ -567,7 +573,7 @@ def test_a_step_that_never_ran_and_had_nothing_to_move(examine, both, source, sc
     for name in ("chat_message", "chat_file", "calendar"):
         line = f"table {name} is missing in the source, though its revision has it; it will be empty"
         assert line in texts(result["warnings"])
-        assert line in examine(source)["problems"]
+        assert line in messages(examine(source))
     assert examine(source)["ready"]
 
 
@@ -577,7 +583,7 @@ def test_columns_that_a_revision_has(examine, both, source, schema_target):
     source.execute("ALTER TABLE user DROP COLUMN gender")
     answer = examine(source)
     assert answer["ready"]
-    assert "user lacks bio, gender in the source; each gets its default" in answer["problems"]
+    assert "user lacks bio, gender in the source; each gets its default" in messages(answer)
     source.execute("ALTER TABLE chat DROP COLUMN current_message_id")
     answer = examine(source)
     assert answer["failed"]
@@ -591,7 +597,7 @@ def test_a_column_that_must_not_be_null_and_is_not_there(examine, both, source, 
     source.execute("ALTER TABLE folder DROP COLUMN created_at")
     (problem,) = both(source, schema_target)["problems"]
     assert (problem["kind"], problem["table"], problem["column"]) == ("column", "folder", "created_at")
-    assert problem["message"] in examine(source)["problems"]
+    assert problem["message"] in messages(examine(source))
 
 
 def test_what_is_known_of_the_head_is_what_open_webui_makes(schema_target):
@@ -618,6 +624,6 @@ def test_what_the_target_alone_would_refuse_is_found_without_it(examine, both, s
     source.insert_row("tag", id="t", name="t", user_id=None)
     (problem,) = both(source, schema_target)["problems"]
     assert (problem["table"], problem["column"], problem["rule"]) == ("tag", "user_id", "null")
-    assert examine(source)["values"] == [
-        {"table": "tag", "column": "user_id", "rule": "null", "rows": 1, "keys": ["t, None"], "refused": True}
+    assert examine(source)["value_findings"] == [
+        {"table": "tag", "column": "user_id", "rule": "null", "rows": 1, "sample_keys": ["t, None"], "refused": True}
     ]

@@ -43,6 +43,12 @@ def state(path: Path) -> dict[str, object]:
     }
 
 
+def messages(answer: dict) -> list[str]:
+    """What webui_sqlite_check has found, in words."""
+    assert answer["problems_total"] == len(answer["problems"])
+    return [problem["message"] for problem in answer["problems"]]
+
+
 @pytest.fixture
 def check(run_module):
     """Check a file, and make sure that nothing about it has changed."""
@@ -65,7 +71,7 @@ def test_a_file_that_is_ready(check, webui_db):
     assert answer["problems"] == []
     assert answer["integrity"] == {"ok": True, "errors": []}
     assert answer["orphans"] == []
-    assert answer["values"] == []
+    assert answer["value_findings"] == []
     assert answer["revision"] == "0bd252b206fb"
     assert answer["webui_versions"] == {"first": "0.12.1", "last": "0.12.4"}
     assert answer["journal_mode"] == "wal"
@@ -86,15 +92,15 @@ def test_a_file_that_is_ready(check, webui_db):
         (["integrity"], {"integrity"}),
         (["quick"], {"integrity"}),
         (["foreign_keys"], {"orphans"}),
-        (["values"], {"values"}),
+        (["values"], {"value_findings"}),
         (["schema"], set()),
         ([], set()),
-        (["integrity", "quick", "foreign_keys", "values", "schema"], {"integrity", "orphans", "values"}),
+        (["integrity", "quick", "foreign_keys", "values", "schema"], {"integrity", "orphans", "value_findings"}),
     ],
 )
 def test_looks_only_at_what_is_asked_for(check, webui_db, checks, returned):
     answer = check(webui_db, checks=checks)
-    assert {"integrity", "orphans", "values"} & set(answer) == returned
+    assert {"integrity", "orphans", "value_findings"} & set(answer) == returned
     assert answer["ready"]
 
 
@@ -114,7 +120,7 @@ def test_orphans_are_counted_by_key(check, webui_db):
         {"table": "chat_file", "parent": "chat", "column": "chat_id", "rows": 40000, "on_delete": "CASCADE"},
         {"table": "group", "parent": "group", "column": "parent_group_id", "rows": 1, "on_delete": "SET NULL"},
     ]
-    assert answer["problems"][0] == "chat_file.file_id: 40000 rows refer to rows of file that are gone"
+    assert messages(answer)[0] == "chat_file.file_id: 40000 rows refer to rows of file that are gone"
     failed = check(webui_db, fail_on=["foreign_keys"])
     assert failed["failed"]
     assert failed["msg"].startswith(f"{webui_db}: chat_file.file_id: 40000 rows refer to rows of file that are gone; ")
@@ -130,14 +136,17 @@ def test_values_are_counted_by_rule_and_never_shown(check, webui_db):
     answer = check(webui_db)
     assert "failed" not in answer
     assert not answer["ready"]
-    found = {(item["table"], item["column"], item["rule"]): (item["rows"], item["refused"], item["keys"]) for item in answer["values"]}
+    found = {
+        (item["table"], item["column"], item["rule"]): (item["rows"], item["refused"], item["sample_keys"])
+        for item in answer["value_findings"]
+    }
     assert found == {
         ("chat", "chat", "json"): (1, True, ["refused"]),
         ("chat", "archived", "boolean"): (1, True, ["no boolean"]),
         ("chat", "chat", "json_escape"): (7, False, [f"repaired {number}" for number in range(5)]),
     }
-    assert "chat.chat: 1 values cannot be moved (json)" in answer["problems"]
-    assert "chat.chat: 7 values will be repaired (json_escape)" in answer["problems"]
+    assert "chat.chat: 1 values cannot be moved (json)" in messages(answer)
+    assert "chat.chat: 7 values will be repaired (json_escape)" in messages(answer)
     assert secret not in answer.stdout + answer.stderr
     failed = check(webui_db, fail_on=["values"])
     assert failed["failed"]
@@ -196,7 +205,7 @@ def test_leftovers_are_told_and_do_no_harm(check, webui_db):
     execute(webui_db, "CREATE TABLE _alembic_tmp_chat (id)", "INSERT INTO _alembic_tmp_chat VALUES (1)", "CREATE TABLE migratehistory (id)")
     answer = check(webui_db)
     assert answer["ready"]
-    assert answer["problems"] == ["table _alembic_tmp_chat (1 rows) is left over from an upgrade and will not be moved"]
+    assert messages(answer) == ["table _alembic_tmp_chat (1 rows) is left over from an upgrade and will not be moved"]
 
 
 def test_a_damaged_file(check, webui_db):
@@ -215,7 +224,7 @@ def test_a_damaged_file(check, webui_db):
     assert not answer["ready"]
     # What is read of a damaged file says nothing.
     assert "orphans" not in answer
-    assert "values" not in answer
+    assert "value_findings" not in answer
     assert "failed" not in check(webui_db, checks=["integrity"], fail_on=["schema"])
     assert check(webui_db, checks=["quick"])["failed"]
 
@@ -272,7 +281,7 @@ def test_what_is_not_what_it_should_be(run_module, webui_db, spoil, reason):
     answer = run_module("webui_sqlite_check", {"path": str(webui_db)})
     assert answer["failed"]
     assert answer["msg"] == f"{webui_db}: {reason}"
-    assert answer["problems"] == [answer["msg"]]
+    assert messages(answer) == [answer["msg"]]
     assert answer["ready"] is False
 
 
@@ -286,7 +295,7 @@ def test_a_running_server(check, webui_db):
         assert not answer["ready"]
         assert answer["wal_bytes"] > 0
         assert {"name": "tag", "rows": 1} in answer["tables"]
-        assert any(problem.startswith("in use by ") and problem.endswith(f"(pid {os.getpid()})") for problem in answer["problems"])
+        assert any(problem.startswith("in use by ") and problem.endswith(f"(pid {os.getpid()})") for problem in messages(answer))
         failed = check(webui_db, fail_on=["in_use"])
         assert failed["failed"]
         assert f"in use by {answer['holders'][0]['command']} (pid {os.getpid()})" in failed["msg"]
@@ -348,4 +357,4 @@ def test_on_the_oldest_python(run_module, webui_db, python39):
     add_chat(webui_db, "c", json.dumps({"text": "\0"}))
     answer = run_module("webui_sqlite_check", {"path": str(webui_db)}, python=python39)
     assert answer["ready"]
-    assert answer["values"][0]["rule"] == "json_escape"
+    assert answer["value_findings"][0]["rule"] == "json_escape"

@@ -35,7 +35,7 @@ def report(**audit: Any) -> list[str]:
         "rows": 12,
         "left_out": [],
         "orphans": [],
-        "values": [],
+        "value_findings": [],
         "holders": [],
     }
     # As ansible.builtin.template sets it up.
@@ -69,6 +69,15 @@ def test_there_is_one_verdict_and_it_comes_first(audit: dict[str, Any], verdict:
 
 def test_reasons_follow_the_verdict() -> None:
     assert report(reasons=["one", "two"])[:3] == [NOT_READY, "  one", "  two"]
+
+
+def test_values_are_told_with_the_keys_of_some_rows() -> None:
+    found = {"table": "chat", "column": "chat", "rule": "json", "rows": 2, "refused": True, "sample_keys": ["a", "b"]}
+    lines = report(value_findings=[found, {**found, "rule": "json_escape", "rows": 1, "refused": False, "sample_keys": ["c"]}])
+    assert [line for line in lines if " values in " in line] == [
+        "Refused: 2 values in chat.chat (json), for example of a; b.",
+        "To be repaired: 1 values in chat.chat (json_escape), for example of c.",
+    ]
 
 
 def test_a_line_that_only_holds_a_verdict_is_none() -> None:

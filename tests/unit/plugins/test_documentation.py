@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -13,16 +14,40 @@ from typing import Any
 import pytest
 import yaml
 from ansible.module_utils import basic
-from ansible_collections.openwebui.postgres.plugins.doc_fragments import connection, engine, instance
+from ansible_collections.openwebui.postgres.plugins.doc_fragments import attributes, connection, engine, instance, source
+from ansible_collections.openwebui.postgres.plugins.module_utils._problems import Problem
 
 FRAGMENTS = {
-    "openwebui.postgres.connection": connection,
-    "openwebui.postgres.engine": engine,
-    "openwebui.postgres.instance": instance,
+    f"openwebui.postgres.{name}": fragment
+    for name, fragment in {
+        "attributes": attributes.ModuleDocFragment.DOCUMENTATION,
+        "attributes.info_module": attributes.ModuleDocFragment.INFO_MODULE,
+        "connection": connection.ModuleDocFragment.DOCUMENTATION,
+        "engine": engine.ModuleDocFragment.DOCUMENTATION,
+        "instance": instance.ModuleDocFragment.DOCUMENTATION,
+        "source": source.ModuleDocFragment.DOCUMENTATION,
+    }.items()
 }
 MODULES = sorted(path.stem for path in (Path(__file__).resolve().parents[3] / "plugins" / "modules").glob("webui_*.py"))
 
+# Modules that webui_info, webui_state and webui_postgres_project replace. They go as they are.
+GOING = {
+    "webui_container_info",
+    "webui_docker_network",
+    "webui_env_file_info",
+    "webui_health",
+    "webui_secret_file",
+    "webui_service_info",
+    "webui_source_info",
+}
+FRAMED = [name for name in MODULES if name not in GOING]
+# Those that only look.
+INFO = {"webui_postgres_preflight", "webui_sqlite_check"} | {name for name in FRAMED if name.endswith("info")}
+# What a template finds in place of a key of this name.
+METHODS = {name for name in dir(dict) if not name.startswith("_")}
+
 every_module = pytest.mark.parametrize("name", MODULES)
+every_framed_module = pytest.mark.parametrize("name", FRAMED)
 
 
 def load(name: str) -> ModuleType:
@@ -58,12 +83,31 @@ def documented(module: ModuleType) -> dict[str, Any]:
     assert set(fragments) <= set(FRAGMENTS)
     shared = {}
     for fragment in fragments:
-        shared.update(yaml.safe_load(FRAGMENTS[fragment].ModuleDocFragment.DOCUMENTATION)["options"])
+        shared.update(yaml.safe_load(FRAGMENTS[fragment]).get("options", {}))
     own = documentation["options"]
     # A module may need what others can do without, or the other way round. That is all it may say otherwise.
     for name in set(shared) & set(own):
         assert {**essence(shared[name]), "required": None} == {**essence(own[name]), "required": None}
     return {**shared, **own}
+
+
+def attributes_of(module: ModuleType) -> dict[str, dict[str, Any]]:
+    """The attributes as Ansible puts them together: a module may differ from a fragment in parts."""
+    documentation = yaml.safe_load(module.DOCUMENTATION)
+    merged: dict[str, dict[str, Any]] = {}
+    for part in (*(yaml.safe_load(FRAGMENTS[name]) for name in documentation.get("extends_documentation_fragment", [])), documentation):
+        for name, facts in part.get("attributes", {}).items():
+            merged[name] = {**merged.get(name, {}), **facts}
+    return merged
+
+
+def returned(module: ModuleType) -> dict[str, Any]:
+    return yaml.safe_load(module.RETURN)
+
+
+def names_in(returns: dict[str, Any]) -> set[str]:
+    """The names of all that is returned, at every level."""
+    return {*returns, *(name for facts in returns.values() for name in names_in(facts.get("contains", {})))}
 
 
 def essence(option: dict[str, Any]) -> dict[str, Any]:
@@ -84,7 +128,7 @@ def test_options_are_those_of_the_documentation(name, specification):
 @every_module
 def test_check_mode_is_supported_as_documented(name, specification):
     module = load(name)
-    support = yaml.safe_load(module.DOCUMENTATION)["attributes"]["check_mode"]["support"]
+    support = attributes_of(module)["check_mode"]["support"]
     assert (support == "full") == specification(module)["supports_check_mode"]
 
 
@@ -106,6 +150,55 @@ def test_secrets_in_the_documentation_are_secrets_in_the_code(name, specificatio
     for option, facts in spec.items():
         # One that is true or false asks for a secret, and holds none.
         assert bool(facts.get("no_log")) == (option in SECRETS and facts.get("type") != "bool")
+
+
+@every_framed_module
+def test_every_module_is_in_the_frame(name):
+    code = inspect.getsource(load(name))
+    assert "module_utils._module import answer" in code
+    assert "exit_json" not in code
+    assert "except Refused" not in code
+
+
+@every_framed_module
+def test_problems_are_documented_alike(name):
+    returns = returned(load(name))
+    first = returned(load("webui_command"))
+    for key in ("problems", "problems_total"):
+        alike = {part: facts for part, facts in returns[key].items() if part not in ("sample", "description", "returned")}
+        assert alike == {part: first[key][part] for part in alike}
+        # What is found in a file is told where nothing is refused, too.
+        assert returns[key]["returned"] == ("always" if name == "webui_sqlite_check" else first[key]["returned"])
+    assert set(returns["problems"]["contains"]) == set(Problem._fields)
+    assert all({"kind", "message"} <= set(problem) <= set(Problem._fields) for problem in returns["problems"]["sample"])
+
+
+@every_framed_module
+def test_attributes_come_from_a_fragment(name):
+    module = load(name)
+    used = yaml.safe_load(module.DOCUMENTATION)["extends_documentation_fragment"]
+    (fragment,) = [one for one in used if one.startswith("openwebui.postgres.attributes")]
+    assert fragment.endswith(".info_module") == (name in INFO)
+    # What is less than promised there has a reason.
+    own = yaml.safe_load(module.DOCUMENTATION).get("attributes", {})
+    assert set(own) <= set(yaml.safe_load(FRAGMENTS[fragment])["attributes"])
+    assert all(facts["details"] and "description" not in facts and facts.get("support") != "full" for facts in own.values())
+
+
+@every_framed_module
+def test_a_module_that_only_looks_has_no_diff(name):
+    supports = {attribute: facts["support"] for attribute, facts in attributes_of(load(name)).items()}
+    assert (supports["diff_mode"] == "N/A") == (name in INFO)
+    assert name not in INFO or supports["check_mode"] == "full"
+
+
+@every_framed_module
+def test_nothing_returned_has_the_name_of_a_method(name):
+    assert not names_in(returned(load(name))) & METHODS
+
+
+def test_a_name_is_noticed_at_every_level():
+    assert names_in({"a": {"contains": {"b": {"contains": {"keys": {}}}}}}) & METHODS == {"keys"}
 
 
 def test_ansible_module_is_the_real_one():

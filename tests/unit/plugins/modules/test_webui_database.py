@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from ansible_collections.openwebui.postgres.plugins.module_utils import _module
 from ansible_collections.openwebui.postgres.plugins.module_utils._problems import Problem, Refused
 from ansible_collections.openwebui.postgres.plugins.modules import webui_database
 
@@ -28,7 +29,7 @@ def given(monkeypatch: pytest.MonkeyPatch) -> list[tuple]:
 
 
 def test_without_an_administrator(call_module, given):
-    answer = call_module(webui_database.main, LOGIN)
+    answer = call_module(webui_database.main, LOGIN, diff=True)
     _options, admin, wanted, check = given[0]
     assert (admin, check) == (None, False)
     assert wanted[:5] == ("ada", "secret", "webui", "ui", "db port 5432")
@@ -64,7 +65,7 @@ def test_somebody_has_to_own_it(call_module, given):
 
 
 def test_without_psycopg(call_module, given, monkeypatch):
-    monkeypatch.setattr(webui_database, "PSYCOPG_IMPORT_ERROR", "ImportError")
+    monkeypatch.setattr(_module, "PSYCOPG_IMPORT_ERROR", "ImportError")
     answer = call_module(webui_database.main, LOGIN)
     assert "psycopg" in answer["msg"]
     assert given == []

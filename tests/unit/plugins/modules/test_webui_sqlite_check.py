@@ -27,12 +27,12 @@ def test_a_sound_file(call_module, make_source, complete, folder_state, check):
     assert folder_state(path) == before
     assert not answer["changed"]
     assert answer["ready"]
-    assert answer["problems"] == []
+    assert (answer["problems"], answer["problems_total"]) == ([], 0)
     assert answer["sqlite_version"] == sqlite3.sqlite_version
     assert (answer["revision"], answer["webui_versions"]) == ("0bd252b206fb", {"first": "0.12.1", "last": "0.12.4"})
     assert {"name": "user", "rows": 1} in answer["tables"]
     assert answer["integrity"] == {"ok": True, "errors": []}
-    assert (answer["orphans"], answer["values"], answer["in_use"], answer["holders"]) == ([], [], False, [])
+    assert (answer["orphans"], answer["value_findings"], answer["in_use"], answer["holders"]) == ([], [], False, [])
     assert (answer["journal_mode"], answer["wal_bytes"]) == ("delete", 0)
 
 
@@ -50,13 +50,34 @@ def test_orphans_are_reported_and_fail_only_where_asked_for(call_module, make_so
 
 def test_values_are_reported_with_their_keys_and_without_their_content(call_module, make_source):
     answer = call_module(main, {"path": make_source(*VALUES)})
-    found = {group["rule"]: group for group in answer["values"]}
-    assert {rule: (group["refused"], group["rows"], group["keys"]) for rule, group in found.items()} == {
+    found = {group["rule"]: group for group in answer["value_findings"]}
+    assert {rule: (group["refused"], group["rows"], group["sample_keys"]) for rule, group in found.items()} == {
         "json_escape": (False, 1, ["c1"]),
         "json": (True, 1, ["c2"]),
     }
     assert not answer["ready"]
     assert "secret" not in str(answer)
+
+
+def test_findings_are_told_alike_on_success_and_on_failure(call_module, make_source):
+    path = make_source(*ORPHANS, *VALUES, *OLD)
+    answer = call_module(main, {"path": path})
+    assert not answer.get("failed")
+    assert sorted((problem["kind"], problem["message"]) for problem in answer["problems"]) == [
+        ("foreign_keys", "chat_file.chat_id: 2 rows refer to rows of chat that are gone"),
+        ("repair", "chat.chat: 1 values will be repaired (json_escape)"),
+        ("values", "chat.chat: 1 values cannot be moved (json)"),
+    ]
+    assert answer["problems_total"] == 3
+    failing = call_module(main, {"path": path, "fail_on": ["values"]})
+    assert failing["failed"]
+    assert failing["msg"] == f"{path}: chat.chat: 1 values cannot be moved (json)"
+    assert (failing["problems"], failing["problems_total"]) == (answer["problems"], 3)
+
+
+def test_a_finding_about_a_table_names_it(call_module, make_source, complete):
+    answer = call_module(main, {"path": make_source(*complete, "CREATE TABLE plugin (id TEXT)", "INSERT INTO plugin VALUES ('x')")})
+    assert [(problem["kind"], problem["table"]) for problem in answer["problems"]] == [("tables", "plugin")]
 
 
 def test_values_that_are_repaired_never_fail(call_module, make_source):
@@ -70,7 +91,7 @@ def test_only_what_was_asked_for_is_looked_at(call_module, make_source):
     answer = call_module(main, {"path": make_source(*ORPHANS, *VALUES), "checks": ["quick"]})
     assert answer["integrity"] == {"ok": True, "errors": []}
     assert "orphans" not in answer
-    assert "values" not in answer
+    assert "value_findings" not in answer
 
 
 def test_a_revision_that_nobody_knows_fails(call_module, make_source):
@@ -94,7 +115,8 @@ def test_what_is_no_such_file_is_told_in_one_line(call_module, tmp_path):
     assert answer["failed"]
     assert answer["ready"] is False
     assert answer["msg"] == f"{tmp_path}/missing.db: there is no such file; check the data folder of Open WebUI"
-    assert answer["problems"] == [answer["msg"]]
+    assert answer["problems"] == [{"kind": "source", "message": answer["msg"]}]
+    assert answer["problems_total"] == 1
 
 
 @pytest.mark.parametrize("given", [{"checks": ["all"]}, {"fail_on": ["quick"]}, {"paht": "x"}])
