@@ -118,7 +118,7 @@ def _url(told: dict[str, Any], host: str, port: int) -> str:
     is_socket = host.startswith("/")
     place = "" if is_socket else f"[{host}]" if ":" in host else host
     # One parameter at most: "&" cannot be written in an env file that a shell, systemd and Docker read alike.
-    query = f"?host={_encoded(host)}" if is_socket else f"?sslmode={told['ssl_mode']}" if told["ssl_mode"] != "prefer" else ""
+    query = f"?host={quote(host, safe='')}" if is_socket else f"?sslmode={told['ssl_mode']}" if told["ssl_mode"] != "prefer" else ""
     return f"{told['url_scheme']}://{userinfo}@{place}:{port}/{told['name']}{query}"
 
 

@@ -181,7 +181,7 @@ def _examine(runtime: Runtime, instance: Instance, wish: Wish) -> list[Problem]:
     instance.setdefault("source", {})
     wanted = desired(wish.database, instance)
     instance["desired"] = _told(wanted, wish)
-    instance["database"] = {**instance["database"], "on_target": _on_target(instance, wanted, wish)}
+    instance["database"] = {**instance["database"], "on_target": _on_target(instance)}
     # What was found never overrides what the operator says.
     instance["data_dir"] = asked.data_dir or instance["data_dir"]
     instance["sqlite_path"] = _first(asked.sqlite_path, instance["sqlite_path"], _default(instance["data_dir"]))
@@ -212,7 +212,7 @@ def _told(wanted: Desired, wish: Wish) -> dict[str, Any]:
         "by_network": wanted.by_network,
         "url_host": wanted.url_host,
         "url_port": wanted.url_port,
-        "place": wanted.place,
+        "place": database_of(wish.env).where if "DATABASE_URL" in wish.env else wanted.place,
         "driver": wanted.driver,
         "settings": sorted(wish.env or wanted.env),
         "removed": wish.remove or wanted.removed,
@@ -220,9 +220,8 @@ def _told(wanted: Desired, wish: Wish) -> dict[str, Any]:
     }
 
 
-def _on_target(instance: Instance, wanted: Desired, wish: Wish) -> bool:
-    place = database_of(wish.env).where if "DATABASE_URL" in wish.env else wanted.place
-    return instance["database"]["kind"] == "postgresql" and instance["database"]["where"] == place
+def _on_target(instance: Instance) -> bool:
+    return instance["database"]["kind"] == "postgresql" and instance["database"]["where"] == instance["desired"]["place"]
 
 
 def _not_there_yet(runtime: Runtime, instance: Instance, wish: Wish) -> list[Problem]:
