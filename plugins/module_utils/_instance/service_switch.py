@@ -270,7 +270,8 @@ def switched(service: Service, wish: Wish) -> dict[str, Any]:
     service.write(service.drop_in, DROP_IN_TEXT.format(settings=service.settings, unset=" ".join(wish.unset)), 0o644)
     service.reload()
     env, database = service.after(wish)
-    wanted = database_of(wish.env, "")
+    # What the URL leaves open, libpq's own variables say.
+    wanted = database_of({**{name: value for name, value in env.items() if name.startswith("PG")}, **wish.env}, "")
     if database.kind != "postgresql" or database.where != wanted.where:
         raise refuse(
             "service",

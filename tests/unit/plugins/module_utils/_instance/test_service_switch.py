@@ -262,6 +262,13 @@ def test_a_drop_in_that_comes_later_is_noticed(host: Host, tmp_path: Path) -> No
     assert_original(host)
 
 
+def test_what_the_url_leaves_open_the_unit_may_say(host: Host) -> None:
+    host.environment += " PGPORT=5433 PGHOST=other"
+    for check in (True, False):
+        answer = switch(host, WISH._replace(env={"DATABASE_URL": "postgresql://u:p@/chat"}), check=check)
+        assert answer["database"]["kind"] == "postgresql"
+
+
 def test_a_file_that_open_webui_reads_by_itself_is_noticed(host: Host) -> None:
     """Its single settings override DATABASE_URL, and systemd cannot unset them."""
     (host.folder / "lib").mkdir()
