@@ -139,7 +139,8 @@ def faults(database: dict[str, Any]) -> list[str]:
     found = []
     if not re.fullmatch(r"[A-Za-z0-9_.-]+", str(told["name"])):
         found.append(
-            'webui_database_name may have letters, digits, ".", "_" and "-" only, since Open WebUI does not decode that part of DATABASE_URL.'
+            'webui_database_name may have letters, digits, ".", "_" and "-" only, since Open WebUI does not decode that part of '
+            "DATABASE_URL."
         )
     spoilt = sorted(name for name, text in _environment(told, "").items() if not re.fullmatch(r"[A-Za-z0-9_@%+=:,./-]*", text))
     if spoilt:

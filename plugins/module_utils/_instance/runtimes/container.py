@@ -112,7 +112,7 @@ class Container(Runtime):
 
     def _has_no_image(self, instance: Instance) -> list[str]:
         """Nothing can be made of an image that is gone, though what runs of it runs on."""
-        if self.asked.image or instance["database"]["on_target"] or image_facts(self.engine, instance["image_to_run"]) is not None:
+        if self.asked.image or instance["database"].get("on_target") or image_facts(self.engine, instance["image_to_run"]) is not None:
             return []
         return [
             f"The image of {instance['name']} ({instance['image_to_run']}) is no longer on the host, so no container can be made of it. "

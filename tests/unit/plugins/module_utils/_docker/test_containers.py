@@ -209,6 +209,7 @@ def test_all_of_it(fake, facts):
         "image_id": IMAGE_ID,
         "image_digests": [DIGEST],
         "image_present": True,
+        "image_to_run": "sha256:" + "9d" * 32,
         "version": "0.12.4",
         "running": True,
         "status": "running",
