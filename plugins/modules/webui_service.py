@@ -69,16 +69,19 @@ options:
       - How many seconds the creation of the schema may take.
     type: int
     default: 3600
+extends_documentation_fragment:
+  - openwebui.postgres.attributes
 attributes:
   check_mode:
-    description: Tells what would be done, and refuses what would be refused otherwise. The schema is not created.
-    support: full
+    details:
+      - Refuses what would be refused otherwise. The schema is not created.
   diff_mode:
-    description: Shows which environment variables are set, never a value.
-    support: full
+    details:
+      - Shows which environment variables are set, never a value.
   idempotent:
-    description: Nothing is done to files that are as asked for already. V(bootstrapped) always runs Open WebUI's migrations.
     support: partial
+    details:
+      - Nothing is done to files that are as asked for already. V(bootstrapped) always runs Open WebUI's migrations.
 notes:
   - Run it as root. A service is root's.
 seealso:
@@ -165,13 +168,38 @@ changed_settings:
   sample: ["DATABASE_URL"]
 problems:
   description:
-    - Why it was not done. V(kind) is a word for programs, V(message) one line for people.
+    - Why the task was refused. At most a thousand are listed; RV(problems_total) counts them all.
   returned: when the task is refused
   type: list
   elements: dict
+  contains:
+    kind:
+      description: A stable word for programs.
+      returned: always
+      type: str
+    message:
+      description: One line for people.
+      returned: always
+      type: str
+    table:
+      description: The table, where there is one to name.
+      returned: where it applies
+      type: str
+    column:
+      description: The column, where there is one to name.
+      returned: where it applies
+      type: str
+    key:
+      description: The primary key of the row, where there is one to name. Never the row itself.
+      returned: where it applies
+      type: str
+    rule:
+      description: What is special about the value, where it is about one.
+      returned: where it applies
+      type: str
   sample: [{"kind": "service", "message": "…"}]
 problems_total:
-  description: How many reasons there are.
+  description: The number of problems, listed or not.
   returned: when the task is refused
   type: int
   sample: 1
@@ -194,7 +222,7 @@ from ansible_collections.openwebui.postgres.plugins.module_utils._instance.servi
     restored,
     switched,
 )
-from ansible_collections.openwebui.postgres.plugins.module_utils._module import answer
+from ansible_collections.openwebui.postgres.plugins.module_utils._module import answer, without_secrets
 from ansible_collections.openwebui.postgres.plugins.module_utils._settings import secrets_in
 
 
@@ -225,10 +253,9 @@ def main() -> None:
 
     options = module.params
     env = texts(options["env"])
-    # Ansible takes every value for a secret, also a pool size of 15, and would blank it out wherever it is part of a path.
-    module.no_log_values = set(secrets_in(env, [options["secret_key"]]))
-    told = {**options, "env": sorted(env), "secret_key": "given" if options["secret_key"] else ""}
-    answer(module, lambda: _done(run, options, env, module.check_mode), invocation={"module_args": told})
+    told = {"env": sorted(env), "secret_key": "given" if options["secret_key"] else ""}
+    invocation = without_secrets(module, secrets_in(env, [options["secret_key"]]), **told)
+    answer(module, lambda: _done(run, options, env, module.check_mode), invocation=invocation)
 
 
 def _done(run: Any, options: dict[str, Any], env: dict[str, str], check: bool) -> dict[str, Any]:
