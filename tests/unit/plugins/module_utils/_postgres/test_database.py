@@ -69,6 +69,8 @@ WELL = Standing(
     bookkeeping_owner=None,
     may_use_bookkeeping=False,
     may_create_bookkeeping=False,
+    stamp_owner=None,
+    may_read_stamp=False,
 )
 
 
