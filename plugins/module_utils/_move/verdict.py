@@ -66,7 +66,8 @@ def obstacles(path: str, report: dict[str, Any], schema: Schema) -> list[str]:
     if upgrade["state"] in (NEWER, UNKNOWN):
         at_that_release = ", with webui_image at that release or a newer one" if schema.is_pinned else ""
         return [
-            f"{both} Both must be made by the release of Open WebUI that runs here: create an empty database and run again{at_that_release}."
+            f"{both} Both must be made by the release of Open WebUI that runs here: create an empty database and run again"
+            f"{at_that_release}."
         ]
     if not upgrade["possible"]:
         return [obstacle["message"] for obstacle in upgrade["obstacles"]]
