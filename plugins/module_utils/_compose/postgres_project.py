@@ -172,7 +172,8 @@ def _folder(path: str, mode: int, check: bool) -> tuple[str, str] | None:
             if not check:
                 os.chmod(path, mode)
             return f"mode {found:04o}", f"mode {mode:04o}"
-        if os.path.lexists(path):
+        # In this order, since another run for the same server may make it between two looks.
+        if os.path.lexists(path) and not os.path.isdir(path):
             raise refuse("folder", f"{path}: is no folder; move it away, or correct webui_postgres_dir and webui_postgres_data_dir")
         if not check:
             _make_folder(path, mode)

@@ -192,6 +192,20 @@ def test_many_at_once_make_one_project(engine, project, tmp_path):
     assert {answer["network_id"] for answer in answers} == {"id-0"}
 
 
+def test_a_folder_that_somebody_else_makes_between_two_looks_is_as_good(engine, project, monkeypatch):
+    folder = Path(project.data_dir)
+    isdir = os.path.isdir
+
+    def late(path):
+        there = isdir(path)
+        folder.mkdir(parents=True, exist_ok=True)
+        return there
+
+    monkeypatch.setattr(os.path, "isdir", late)
+    provide(engine, project, False)
+    assert mode(folder) == 0o755
+
+
 def test_a_file_that_differs_is_replaced_and_shown(engine, project):
     provide(engine, project, False)
     changed = project._replace(content=CONTENT + "x-more: true\n")

@@ -34,8 +34,8 @@ def test_an_older_file_is_upgraded_where_the_release_can_be_had_to():
     assert obstacles(PATH, report("older"), IMAGE) == []
     assert obstacles(PATH, report("older"), SERVICE) == [
         f"{AT_OLD}{HEAD}. Start that newer release once on SQLite, so that it upgrades {PATH}, and run again; or create an empty "
-        "database, and have the release that runs here create its schema there. This collection upgrades a copy by itself where Open WebUI runs in a "
-        "container."
+        "database, and have the release that runs here create its schema there. This collection upgrades a copy by itself where Open "
+        "WebUI runs in a container."
     ]
 
 
