@@ -186,9 +186,12 @@ def _make_folder(path: str, mode: int) -> None:
     above = os.path.dirname(os.path.abspath(path))
     if not os.path.isdir(above):
         _make_folder(above, mode)
-    # Another run for the same server may be a moment earlier.
-    with suppress(FileExistsError):
+    try:
         os.mkdir(path, mode)
+    except FileExistsError:
+        # Another run for the same server may be a moment earlier. What is no folder is left alone.
+        if not os.path.isdir(path):
+            raise
     # The umask had its say.
     os.chmod(path, mode)
     sync(above)

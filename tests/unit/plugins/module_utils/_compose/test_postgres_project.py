@@ -272,6 +272,14 @@ def test_what_is_in_its_place_is_named(engine, project, name):
         assert "; " in message
 
 
+def test_a_file_above_it_is_left_alone(engine, project, tmp_path):
+    (tmp_path / "opt").write_text("something else\n")
+    (tmp_path / "opt").chmod(0o640)
+    with pytest.raises(Refused, match="cannot be made"):
+        provide(engine, project, False)
+    assert (mode(tmp_path / "opt"), (tmp_path / "opt").read_text()) == (0o640, "something else\n")
+
+
 def test_it_is_noted_once_that_the_server_works(tmp_path):
     path = tmp_path / "initialised"
     assert note_up(str(path), True)
