@@ -46,6 +46,17 @@ options:
       - File that O(login_password) is kept in, if it was made up. Then it is not set in place of a password that the role has already.
         The file is not read.
     type: path
+  wait:
+    description:
+      - How many seconds to wait until something answers at O(login_host) and O(login_port), also in check mode. With V(0), and for a
+        socket, there is no waiting.
+    type: int
+    default: 0
+  up_file:
+    description:
+      - File to make once the database can be used, which notes that its server was up. See the state V(up) of
+        M(openwebui.postgres.webui_postgres_project).
+    type: path
 extends_documentation_fragment:
   - openwebui.postgres.connection
   - openwebui.postgres.attributes
@@ -91,6 +102,13 @@ ready:
   returned: success
   type: bool
   sample: true
+revision:
+  description:
+    - The alembic revision of Open WebUI's schema in the database, empty where there is none. Where several are noted, which a sound schema
+      never has, they are joined by a comma and a space.
+  returned: success
+  type: str
+  sample: 0bd252b206fb
 made:
   description:
     - What was created, or would be. V(role), V(login) (the role may log in now), V(password), V(membership) (the administrator may act for
@@ -141,9 +159,11 @@ problems_total:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.openwebui.postgres.plugins.module_utils._compose.postgres_project import note_up
 from ansible_collections.openwebui.postgres.plugins.module_utils._module import answer, require_psycopg
 from ansible_collections.openwebui.postgres.plugins.module_utils._postgres.connection import connection_argument_spec
 from ansible_collections.openwebui.postgres.plugins.module_utils._postgres.database import Wanted, provide
+from ansible_collections.openwebui.postgres.plugins.module_utils._postgres.waiting import wait_for
 from ansible_collections.openwebui.postgres.plugins.module_utils._problems import Refused
 
 
@@ -156,6 +176,8 @@ def main() -> None:
             "admin_help": {"type": "str", "default": ""},
             # A path, and no password.
             "password_file": {"type": "path", "no_log": False},
+            "wait": {"type": "int", "default": 0},
+            "up_file": {"type": "path"},
             **connection_argument_spec(),
             "login_user": {"type": "str", "required": True},
         },
@@ -167,10 +189,12 @@ def main() -> None:
 
 def provided(options: dict, check_mode: bool) -> dict[str, Any]:
     """What the module returns."""
+    wait_for(options["login_unix_socket"] or options["login_host"], options["login_port"], options["wait"])
     result = provide(options, admin_options(options), wanted_from(options), check_mode)
+    noted = bool(options["up_file"]) and result["ready"] and note_up(options["up_file"], check_mode)
     names = {"role": options["login_user"], "database": options["login_db"], "schema": options["schema"]}
     after = {what: names.get(what, names["role"]) for what in result["made"]}
-    return {"changed": bool(after), "diff": {"before": {}, "after": after}, **result}
+    return {"changed": bool(after) or noted, "diff": {"before": {}, "after": after}, **result}
 
 
 def line_by_line(refused: Refused) -> str:

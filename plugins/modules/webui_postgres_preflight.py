@@ -73,21 +73,6 @@ options:
       - Role that is to own the database of Open WebUI.
     type: str
     required: true
-  mark:
-    description:
-      - What the role writes into each C(compose.yaml) that it makes.
-    type: str
-    required: true
-  superuser_file:
-    description:
-      - File that the superuser's password is kept in. It is not read.
-    type: path
-    required: true
-  up_file:
-    description:
-      - File that the role makes once the server was up.
-    type: path
-    required: true
   compose_later:
     description:
       - The Compose plugin is put in place later, so that it is not asked for.
@@ -118,13 +103,19 @@ EXAMPLES = r"""
     version: 18
     port: 5432
     owner: openwebui
-    mark: Made by the role openwebui.postgres.webui_postgres.
-    superuser_file: /opt/openwebui-postgres/secrets/superuser
-    up_file: /opt/openwebui-postgres/initialised
     room_mb: 2000
 """
 
 RETURN = r"""
+project_dir:
+  description: The folder that was looked at.
+  returned: success
+  type: str
+cluster_dir:
+  description: Where on the host the image keeps the data, below O(data_dir).
+  returned: success
+  type: str
+  sample: /opt/openwebui-postgres/data/18/docker
 image_present:
   description: Whether the image is there. If not, it can be pulled.
   returned: success
@@ -213,9 +204,6 @@ def main() -> None:
             "listen": {"type": "list", "elements": "str", "default": ["127.0.0.1"]},
             "port": {"type": "int", **required},
             "owner": {"type": "str", **required},
-            "mark": {"type": "str", **required},
-            "superuser_file": {"type": "path", **required},
-            "up_file": {"type": "path", **required},
             "compose_later": {"type": "bool", "default": False},
             "room_mb": {"type": "int", "default": 0},
         },
@@ -224,7 +212,7 @@ def main() -> None:
     options = dict(module.params)
     engine = options.pop("docker_host")
     says = None if options.pop("compose_later") else compose_version(module)
-    plan = Plan(password_file=options.pop("superuser_file"), **options)
+    plan = Plan(**options)
     answer(module, lambda: {"changed": False, **examine(Engine(engine), plan, says)})
 
 

@@ -51,6 +51,52 @@ options:
       - The file is compared with it. Where it is older, those steps of Open WebUI's own upgrade that are known to fail on some files
         are looked for beforehand. Where it is equal, it is made sure that no failed upgrade has left it so by name only.
     type: str
+  new_database:
+    description:
+      - Where the file is to be moved to, and the release of Open WebUI that will run, as far as they are known. With it,
+        RV(obstacles) says whether the three belong together. O(upgrade_to) is the revision that was found in the new database, empty where
+        there is no schema.
+    type: dict
+    suboptions:
+      name:
+        description:
+          - Name of the database, for messages.
+        type: str
+        required: true
+      image:
+        description:
+          - The image that will run, for messages.
+        type: str
+        default: ""
+      image_revision:
+        description:
+          - The revision that this image works with, empty where it was not asked.
+        type: str
+        default: ""
+      can_upgrade:
+        description:
+          - Whether the release that will run can be had to upgrade a copy of the file.
+        type: bool
+        default: false
+      is_pinned:
+        description:
+          - Whether the operator names the image.
+        type: bool
+        default: false
+      made_by:
+        description:
+          - Who creates the schema. V(collection), a V(command) of the operator's, or V(nobody) but the operator.
+        type: str
+        choices:
+          - collection
+          - command
+          - nobody
+        default: collection
+  upgraded_from:
+    description:
+      - The file that O(path) is a copy of, which was upgraded to O(upgrade_to). With it, RV(obstacles) says what shows that the copy is not
+        what the release would have made of that file.
+    type: path
   exclude_tables:
     description:
       - Tables that will be left out of a migration, see M(openwebui.postgres.webui_pg_migrate). What they hold does not matter then.
@@ -307,6 +353,13 @@ upgrade:
     possible: true
     obstacles: []
     remnants: []
+obstacles:
+  description:
+    - What stands in the way of a move, one line each with what to do. In check mode a schema that is not there yet does not.
+  returned: when O(new_database) or O(upgraded_from) is given
+  type: list
+  elements: str
+  sample: []
 in_use:
   description: Whether another process has the file open for writing, or holds a lock on it.
   returned: always
@@ -324,6 +377,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.openwebui.postgres.plugins.module_utils._module import answer
 from ansible_collections.openwebui.postgres.plugins.module_utils._move.check import CHECKS, FAILURES, Request, _look_until_settled
+from ansible_collections.openwebui.postgres.plugins.module_utils._move.verdict import Schema, faults, obstacles
 from ansible_collections.openwebui.postgres.plugins.module_utils._problems import summary
 from ansible_collections.openwebui.postgres.plugins.module_utils._sqlite.database import holders, look
 
@@ -345,14 +399,26 @@ def main() -> None:
                 "default": list(FAILURES),
             },
             "upgrade_to": {"type": "str"},
+            "new_database": {
+                "type": "dict",
+                "options": {
+                    "name": {"type": "str", "required": True},
+                    "image": {"type": "str", "default": ""},
+                    "image_revision": {"type": "str", "default": ""},
+                    "can_upgrade": {"type": "bool", "default": False},
+                    "is_pinned": {"type": "bool", "default": False},
+                    "made_by": {"type": "str", "choices": ["collection", "command", "nobody"], "default": "collection"},
+                },
+            },
+            "upgraded_from": {"type": "path"},
             "exclude_tables": {"type": "list", "elements": "str", "default": []},
         },
         supports_check_mode=True,
     )
-    answer(module, lambda: examined(module.params), if_refused={"ready": False})
+    answer(module, lambda: examined(module.params, module.check_mode), if_refused={"ready": False})
 
 
-def examined(options: dict[str, Any]) -> dict[str, Any]:
+def examined(options: dict[str, Any], check_mode: bool = False) -> dict[str, Any]:
     """What the module returns: what was looked at, and every finding with its kind and place."""
     path = options["path"]
     users = holders(path) if look(path) else []
@@ -362,6 +428,7 @@ def examined(options: dict[str, Any]) -> dict[str, Any]:
     failures = [problem for problem in findings.problems if problem.kind in options["fail_on"]]
     return {
         **named_for_templates(report),
+        **held_against(options, report, check_mode),
         "changed": False,
         "in_use": bool(users),
         "holders": [user._asdict() for user in users],
@@ -386,6 +453,20 @@ def named_for_templates(report: dict[str, Any]) -> dict[str, Any]:
 def renamed(content: dict[str, Any], old: str, new: str) -> dict[str, Any]:
     """The same with another name for one of its parts, in the same place."""
     return {new if name == old else name: part for name, part in content.items()}
+
+
+def held_against(options: dict, report: dict, check_mode: bool) -> dict:
+    """What stands in the way, as far as there is something to hold the file against."""
+    revision = options["upgrade_to"] or ""
+    if options["upgraded_from"] is not None:
+        return {"obstacles": faults(options["upgraded_from"], report, revision)}
+    if options["new_database"] is None:
+        return {}
+    if check_mode and not revision:
+        # A run that may write has it created first.
+        return {"obstacles": []}
+    facts = dict(options["new_database"])
+    return {"obstacles": obstacles(options["path"], report, Schema(facts.pop("name"), revision, **facts))}
 
 
 if __name__ == "__main__":

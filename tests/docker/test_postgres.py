@@ -197,8 +197,12 @@ def test_a_first_look_tells_and_makes_nothing(docker: Docker, hosts: Hosts, eigh
     rehearsal = hosts.play(["eighteen"], "--check", "--diff").succeeded()
     assert "ready=False" in rehearsal.output
     assert "+      POSTGRES_PASSWORD_FILE: /run/secrets/superuser\n" in rehearsal.output
-    # Folders, data folder, network, two passwords, the Compose file.
-    assert rehearsal.changed == 6
+    # Folders, data folder, network, two passwords; with the Compose file all of one task.
+    assert rehearsal.changed == 1
+    folder, network = eighteen.folder, eighteen.variables["webui_postgres_network"]
+    made = [folder, folder / "secrets", eighteen.data, f"network {network}", folder / "secrets" / "superuser"]
+    for what in (*made, folder / "secrets" / "owner-openwebui"):
+        assert f'-    "{what}": "absent"' in rehearsal.output, rehearsal.end
     assert not eighteen.folder.exists()
     assert not docker.exists(eighteen.container)
     assert eighteen.container not in [network.name for network in docker.api.networks.list()]

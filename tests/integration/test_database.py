@@ -10,6 +10,10 @@ from __future__ import annotations
 
 import re
 import secrets
+import socket
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Callable, Iterator
 
@@ -417,3 +421,88 @@ def test_several_things_at_once(place):
     place.sql("CREATE DATABASE {database} OWNER {other} ENCODING 'SQL_ASCII' LOCALE 'C' TEMPLATE template0")
     messages = place.refused("CONNECTION LIMIT -1", "has the encoding", "may not create schemas", admin=place.server.cluster.superuser)
     assert len(messages) == 3
+
+
+# What schema is in it
+
+
+@pytest.mark.parametrize("schema", ["public", "web ui"])
+def test_the_revision_of_the_schema(place, schema):
+    assert place.run_as_superuser(schema=schema, check=True).get("revision") == ""
+    assert place.run_as_superuser(schema=schema).get("revision") == ""
+    stamp = sql.Identifier(schema, "alembic_version")
+    login = {"host": place.server.cluster.host, "port": place.server.cluster.port, "user": place.owner, "password": "0wn-pw"}
+    revisions = []
+    with psycopg.connect(**login, dbname=place.database, autocommit=True) as owner:
+        # Another program's, on the way to which nothing is looked for.
+        owner.execute('CREATE SCHEMA "aaa"')
+        owner.execute("CREATE TABLE aaa.alembic_version AS SELECT 'ffffffffffff' AS version_num")
+        owner.execute(sql.SQL("ALTER ROLE {} SET search_path = aaa").format(sql.Identifier(place.owner)))
+        owner.execute(sql.SQL("CREATE TABLE {} (version_num varchar(32) NOT NULL)").format(stamp))
+        revisions.append(place.run(schema=schema)["revision"])
+        owner.execute(sql.SQL("INSERT INTO {} VALUES ('0bd252b206fb')").format(stamp))
+        revisions += [place.run(schema=schema, check=check)["revision"] for check in (False, True)]
+        owner.execute(sql.SQL("INSERT INTO {} VALUES ('00aa')").format(stamp))
+        revisions.append(place.run(schema=schema)["revision"])
+    assert revisions == ["", "0bd252b206fb", "0bd252b206fb", "00aa, 0bd252b206fb"]
+    assert place.run(schema=schema)["changed"] is False
+
+
+def test_a_schema_whose_tables_another_role_has_made(place):
+    place.make_owner()
+    place.sql("CREATE DATABASE {database} OWNER {owner}")
+    place.sql("CREATE TABLE public.alembic_version AS SELECT '0bd252b206fb' AS version_num", place.database)
+    (message,) = place.refused(f"{place.owner} may not read alembic_version in the schema public of {place.database}")
+    place.take_advice(message, place.database)
+    assert place.run()["revision"] == "0bd252b206fb"
+
+
+# Waiting for it
+
+
+def test_a_server_that_is_there_is_not_waited_for_and_one_that_comes_late_is(place18):
+    assert place18.run_as_superuser(wait=600).get("ready") is True
+    with socket.socket() as late:
+        late.bind(("127.0.0.1", 0))
+        late_port = late.getsockname()[1]
+        with ThreadPoolExecutor(1) as pool:
+            waiting = pool.submit(place18.run, login_host="127.0.0.1", login_port=late_port, wait=600)
+            forward = threading.Event()
+            # Nothing listens yet: only now does the server come up, for which this stands.
+            late.listen()
+            threading.Thread(target=_pass_on, args=(late, place18.server.cluster.port, forward), daemon=True).start()
+            assert waiting.result().get("ready") is True
+        assert forward.is_set()
+
+
+def _pass_on(listener: socket.socket, port: int, forwarded: threading.Event) -> None:
+    """Lead every connection to a real server."""
+    while True:
+        try:
+            client, _address = listener.accept()
+        except OSError:
+            return
+        forwarded.set()
+        server = socket.create_connection(("127.0.0.1", port))
+        for ends in ((client, server), (server, client)):
+            threading.Thread(target=_copy, args=ends, daemon=True).start()
+
+
+def _copy(source: socket.socket, sink: socket.socket) -> None:
+    with suppress(OSError):
+        while data := source.recv(65536):
+            sink.sendall(data)
+        sink.shutdown(socket.SHUT_WR)
+
+
+def test_a_server_that_never_comes(place18):
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        port = nobody.getsockname()[1]
+        for check in (False, True):
+            result = place18.run(login_host="127.0.0.1", login_port=port, wait=1, check=check)
+            assert result["failed"]
+            assert result["msg"] == (
+                f"Nothing answers at 127.0.0.1 port {port} from the target host. Start PostgreSQL, let the target host through its "
+                "firewall, or correct webui_database_host and webui_database_port."
+            )

@@ -23,6 +23,8 @@ from ansible_collections.openwebui.postgres.plugins.module_utils._problems impor
 
 SETTINGS = "openwebui-postgres.secret.yaml"
 PRIVATE = 0o600
+# What a file is called while it is being written.
+DRAFT = ".openwebui-postgres-"
 # Without any effect. An operator begins a file with it so that it can be listed, and this is how it is left again.
 BLANK = "services: {}\n"
 

@@ -16,12 +16,11 @@ import socket
 from typing import Any, Iterator, NamedTuple
 
 from ansible_collections.openwebui.postgres.plugins.module_utils._compose.plugin import how_to_install_here, is_new_enough, oldest
+from ansible_collections.openwebui.postgres.plugins.module_utils._compose.postgres_project import FIRST_MOVED, MARK, Layout
 from ansible_collections.openwebui.postgres.plugins.module_utils._docker.engine import Engine, EngineError
 from ansible_collections.openwebui.postgres.plugins.module_utils._problems import Findings, Refused
 
 OLDEST_POSTGRES = 14
-# The published image keeps its data in another place from this one on.
-FIRST_MOVED = 18
 SUPERUSER = "postgres"
 COMPOSE_FILES = ("compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml")
 PROJECT_LABEL = "com.docker.compose.project"
@@ -33,9 +32,6 @@ SHOWN = 3
 class Plan(NamedTuple):
     """The server that is wanted.
 
-    :ivar mark: what a compose.yaml that the role made says of itself.
-    :ivar password_file: where the superuser's password is kept.
-    :ivar up_file: a file that is there once the server was up.
     :ivar room_mb: how much space the new database may need.
     """
 
@@ -49,10 +45,12 @@ class Plan(NamedTuple):
     listen: list[str]
     port: int
     owner: str
-    mark: str
-    password_file: str
-    up_file: str
     room_mb: int
+
+    @property
+    def layout(self) -> Layout:
+        """Where things are in the project."""
+        return Layout(self.project_dir, self.owner)
 
     @property
     def place(self) -> str:
@@ -87,10 +85,12 @@ def examine(engine: Engine, plan: Plan, compose_says: str | None) -> dict[str, A
     findings.refuse_if_any()
     return {
         **docker,
+        "project_dir": plan.project_dir,
+        "cluster_dir": plan.cluster,
         "has_data": has_data,
         "data_dir_exists": os.path.isdir(plan.data_dir),
-        "compose_file_exists": os.path.exists(os.path.join(plan.project_dir, COMPOSE_FILES[0])),
-        "was_up": os.path.exists(plan.up_file),
+        "compose_file_exists": os.path.exists(plan.layout.compose_file),
+        "was_up": os.path.exists(plan.layout.up_file),
         "memory_mb": _memory_mb(),
     }
 
@@ -267,16 +267,16 @@ def _cannot_pull(engine: Engine, image: str) -> str:
 def _check_project(findings: Findings, plan: Plan) -> None:
     for name in COMPOSE_FILES:
         path = os.path.join(plan.project_dir, name)
-        if os.path.lexists(path) and not _is_marked(path, plan.mark):
+        if os.path.lexists(path) and not _is_marked(path):
             findings.add(
                 "folder",
                 f"{path}: is there, and this role did not make it; set webui_postgres_dir to another folder, or move it away",
             )
 
 
-def _is_marked(path: str, mark: str) -> bool:
+def _is_marked(path: str) -> bool:
     with open(path, encoding="utf-8", errors="replace") as file:
-        return os.path.basename(path) == COMPOSE_FILES[0] and mark in file.read()
+        return os.path.basename(path) == COMPOSE_FILES[0] and MARK in file.read()
 
 
 def _check_data(findings: Findings, plan: Plan) -> bool:
@@ -318,11 +318,11 @@ def _check_own_data(findings: Findings, plan: Plan) -> None:
             "data",
             f"{plan.cluster}: was being made when something ended it, and nothing is stored in it yet; remove it and run again",
         )
-    if not os.path.exists(plan.password_file):
+    if not os.path.exists(plan.layout.superuser_file):
         findings.add(
             "data",
             f"{plan.data_dir}: holds a PostgreSQL {plan.version} already, and the password of its superuser is not in "
-            f"{plan.password_file}; put it there (mode 0600), or set webui_postgres_data_dir to another folder",
+            f"{plan.layout.superuser_file}; put it there (mode 0600), or set webui_postgres_data_dir to another folder",
         )
 
 

@@ -32,7 +32,7 @@ def provide(engine: Engine, name: str, lock_dir: str, check: bool) -> tuple[bool
     found = _find(engine, name)
     if found is not None or check:
         return found is None, found
-    with _alone(lock_dir):
+    with alone(lock_dir):
         found = _find(engine, name)
         if found is not None:
             return False, found
@@ -62,8 +62,8 @@ def _create(engine: Engine, name: str) -> str:
 
 
 @contextmanager
-def _alone(folder: str) -> Iterator[None]:
-    """Wait for other runs. The lock ends with the process, whatever becomes of it."""
+def alone(folder: str) -> Iterator[None]:
+    """Wait for other runs that work in this folder. The lock ends with the process, whatever becomes of it."""
     try:
         descriptor = os.open(folder, os.O_RDONLY)
     except OSError as error:

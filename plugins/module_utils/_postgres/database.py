@@ -39,6 +39,9 @@ OLDEST_SERVER = 140000
 # From this one on, a role that may create roles is master only of those that it has ADMIN OPTION on.
 FIRST_STRICT = 160000
 BOOKKEEPING = "webui_migration"
+# Where alembic keeps the revision of a schema.
+STAMP = "alembic_version"
+SEVERAL = ", "
 # An interrupted DROP DATABASE leaves this as the limit of connections.
 INVALID = -2
 # Another run may be making the same things at this moment. What it has made by then is found by another look.
@@ -135,6 +138,8 @@ class Standing(NamedTuple):
     bookkeeping_owner: str | None
     may_use_bookkeeping: bool
     may_create_bookkeeping: bool
+    stamp_owner: str | None
+    may_read_stamp: bool
 
 
 def quoted(name: str) -> str:
@@ -362,6 +367,13 @@ def check_standing(findings: Findings, standing: Standing, wanted: Wanted) -> No
     else:
         lacks = _lacking(USAGE=standing.may_use, CREATE=standing.may_create)
         _add_schema_rights(findings, wanted, wanted.schema, standing.schema_owner, lacks, "create tables in", standing.database_owner)
+    if standing.stamp_owner is not None and standing.may_use and not standing.may_read_stamp:
+        findings.add(
+            "privilege",
+            f"{wanted.owner} may not read {STAMP} in the schema {wanted.schema} of {wanted.database}, which belongs to "
+            f"{standing.stamp_owner}, so another role has created that schema's tables. Run in {wanted.database} as a superuser, for this "
+            f"and all other tables of Open WebUI: ALTER TABLE {schema}.{STAMP} OWNER TO {owner}.",
+        )
     if standing.bookkeeping_owner is not None:
         lacks = _lacking(USAGE=standing.may_use_bookkeeping, CREATE=standing.may_create_bookkeeping)
         _add_schema_rights(findings, wanted, BOOKKEEPING, standing.bookkeeping_owner, lacks, "keep record in", standing.database_owner)
@@ -494,10 +506,13 @@ _STANDING = """
            pg_get_userbyid(b.nspowner)::text AS bookkeeping_owner,
            coalesce(has_schema_privilege(b.oid, 'USAGE'), false) AS may_use_bookkeeping,
            EXISTS (SELECT FROM pg_class AS r WHERE r.relnamespace = b.oid AND r.relname = 'run')
-           OR coalesce(has_schema_privilege(b.oid, 'CREATE'), false) AS may_create_bookkeeping
+           OR coalesce(has_schema_privilege(b.oid, 'CREATE'), false) AS may_create_bookkeeping,
+           pg_get_userbyid(t.relowner)::text AS stamp_owner,
+           coalesce(has_table_privilege(t.oid, 'SELECT'), false) AS may_read_stamp
       FROM pg_database AS d
       LEFT JOIN pg_namespace AS s ON s.nspname = %(schema)s
       LEFT JOIN pg_namespace AS b ON b.nspname = %(bookkeeping)s
+      LEFT JOIN pg_class AS t ON t.relnamespace = s.oid AND t.relname = %(stamp)s AND t.relkind IN ('r', 'p', 'v', 'm', 'f')
      WHERE d.datname = current_database()"""
 
 
@@ -510,8 +525,16 @@ def _look_as_admin(connection: _Connection, wanted: Wanted) -> Seen:
 
 def _look_as_owner(connection: _Connection, wanted: Wanted) -> Standing:
     with _transaction(connection):
-        row = only_row(connection.execute(_STANDING, {"schema": wanted.schema, "bookkeeping": BOOKKEEPING}))
+        row = only_row(connection.execute(_STANDING, {"schema": wanted.schema, "bookkeeping": BOOKKEEPING, "stamp": STAMP}))
     return Standing(**row)
+
+
+def _revision(connection: _Connection, wanted: Wanted) -> str:
+    """What alembic has noted, usually one revision; several are joined, so that none of them is taken for the one."""
+    table = sql.Identifier(wanted.schema, STAMP)
+    with _transaction(connection):
+        rows = connection.execute(sql.SQL("SELECT version_num::text AS revision FROM {} ORDER BY 1").format(table)).fetchall()
+    return SEVERAL.join(row["revision"] for row in rows if row["revision"])
 
 
 # -- doing ----------------------------------------------------------------------------------------------------------------------
@@ -526,7 +549,8 @@ def provide(options: dict[str, Any], admin: dict[str, Any] | None, wanted: Wante
 
     :param options: connection options of the owner role.
     :param admin: those of an administrator, if there is one to make what is missing.
-    :returns: C(made), what was made or would be, in the order in which it is; C(ready), whether the database can be used now.
+    :returns: C(made), what was made or would be, in the order in which it is; C(ready), whether the database can be used now;
+        C(revision), that of Open WebUI's schema in it, empty where there is none.
     :raises Refused: with all that stands in the way.
     """
     for attempt in range(ATTEMPTS):
@@ -543,17 +567,18 @@ def _provide(options: dict[str, Any], admin: dict[str, Any] | None, wanted: Want
     if check_mode and {"role", "login", "password", "database"} & set(made):
         if "database" in made and wanted.schema != "public":
             made.append("schema")
-        return {"made": made, "ready": False}
+        return {"made": made, "ready": False, "revision": ""}
     try:
         with _connected(options) as connection, _in_words(f"{wanted.owner} could not look at {wanted.database}", options):
             standing = _look_as_owner(connection, wanted)
             if admin is not None and standing.schema_owner is None and standing.may_create_schema:
                 made.append("schema")
                 if check_mode:
-                    return {"made": made, "ready": False}
+                    return {"made": made, "ready": False, "revision": ""}
                 with _transaction(connection, writes=True):
                     connection.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(sql.Identifier(wanted.schema)))
                 standing = _look_as_owner(connection, wanted)
+            revision = _revision(connection, wanted) if standing.may_use and standing.may_read_stamp else ""
     except _NoConnection as reason:
         raise refuse(
             "connection",
@@ -563,7 +588,7 @@ def _provide(options: dict[str, Any], admin: dict[str, Any] | None, wanted: Want
     findings = Findings()
     check_standing(findings, standing, wanted)
     findings.refuse_if_any()
-    return {"made": made, "ready": True}
+    return {"made": made, "ready": True, "revision": revision}
 
 
 def _make(options: dict[str, Any], admin: dict[str, Any], wanted: Wanted, check_mode: bool) -> list[str]:

@@ -22,7 +22,7 @@ def given(monkeypatch: pytest.MonkeyPatch) -> list[tuple]:
 
     def provide(*arguments: Any) -> dict:
         calls.append(arguments)
-        return {"made": ["role", "database", "schema"], "ready": True}
+        return {"made": ["role", "database", "schema"], "ready": not arguments[3], "revision": ""}
 
     monkeypatch.setattr(webui_database, "provide", provide)
     return calls
@@ -45,6 +45,32 @@ def test_with_an_administrator(call_module, given):
     assert (options["login_user"], options["login_db"]) == ("ada", "webui")
     assert [admin_options[f"login_{name}"] for name in ("user", "password", "db", "host")] == ["boss", "other", "maintenance", "db"]
     assert (wanted.where, wanted.password_file, wanted.admin_help) == ("/run/pg port 5432", "/srv/owner", "Ask.")
+
+
+def test_the_server_is_waited_for_first(call_module, given, monkeypatch):
+    waited: list[tuple] = []
+
+    def wait_for(*place: Any) -> None:
+        waited.append(place)
+        raise Refused([Problem("connection", "Nothing answers.")])
+
+    monkeypatch.setattr(webui_database, "wait_for", wait_for)
+    answer = call_module(webui_database.main, {**LOGIN, "wait": 7}, check=True)
+    assert (waited, given) == ([("db", 5432, 7)], [])
+    assert answer["msg"] == "Nothing answers."
+    call_module(webui_database.main, {**LOGIN, "login_unix_socket": "/run/pg"})
+    assert waited[1:] == [("/run/pg", 5432, 0)]
+
+
+def test_that_the_server_was_up_is_noted_once_it_can_be_used(call_module, given, monkeypatch, tmp_path):
+    up = tmp_path / "initialised"
+    call_module(webui_database.main, {**LOGIN, "up_file": str(up)}, check=True)
+    assert not up.exists()
+    assert call_module(webui_database.main, {**LOGIN, "up_file": str(up)})["changed"]
+    assert up.exists()
+    monkeypatch.setattr(webui_database, "provide", lambda *_arguments: {"made": [], "ready": True, "revision": "0bd252b206fb"})
+    answer = call_module(webui_database.main, {**LOGIN, "up_file": str(up)})
+    assert (answer["changed"], answer["revision"]) == (False, "0bd252b206fb")
 
 
 def test_every_reason_is_in_a_line_of_its_own(call_module, monkeypatch):

@@ -122,3 +122,33 @@ def test_what_is_no_such_file_is_told_in_one_line(call_module, tmp_path):
 @pytest.mark.parametrize("given", [{"checks": ["all"]}, {"fail_on": ["quick"]}, {"paht": "x"}])
 def test_options_that_cannot_be(call_module, make_source, given):
     assert call_module(main, {"path": make_source(), **given})["failed"]
+
+
+def test_what_stands_in_the_way_of_a_move(call_module, make_source):
+    path = make_source(*OLD)
+    target = {"name": "webui", "image": "open-webui:main", "can_upgrade": True}
+    asked = {"path": path, "checks": ["schema"], "upgrade_to": "0bd252b206fb", "new_database": target}
+    assert "obstacles" not in call_module(main, {"path": path, "checks": ["schema"]})
+    answer = call_module(main, asked)
+    assert (answer["obstacles"], answer["upgrade"]["needed"]) == ([], True)
+    (said,) = call_module(main, {**asked, "new_database": {**target, "image_revision": "ffffffffffff"}})["obstacles"]
+    assert "but the image open-webui:main works with ffffffffffff" in said
+    (said,) = call_module(main, {**asked, "new_database": {"name": "webui"}})["obstacles"]
+    assert "Start that newer release once on SQLite" in said
+
+
+def test_a_schema_that_is_yet_to_be_made_is_in_the_way_of_a_real_run_only(call_module, make_source):
+    asked = {"path": make_source(), "checks": ["schema"], "upgrade_to": "", "new_database": {"name": "webui", "made_by": "nobody"}}
+    answer = call_module(main, asked, check=True)
+    assert answer["obstacles"] == []
+    assert "upgrade" not in answer
+    (said,) = call_module(main, asked)["obstacles"]
+    assert said.endswith("create its schema there, or set webui_schema_bootstrap to true.")
+
+
+def test_a_copy_that_was_not_upgraded(call_module, make_source):
+    path = make_source(*OLD)
+    asked = {"path": path, "checks": ["integrity", "schema"], "fail_on": [], "upgrade_to": "0bd252b206fb", "upgraded_from": "/srv/webui.db"}
+    assert call_module(main, asked)["obstacles"] == [
+        "The upgraded copy is at revision ca81bd47c050, not at 0bd252b206fb. /srv/webui.db is as it was."
+    ]

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 from ansible_collections.openwebui.postgres.plugins.module_utils._compose.postgres_preflight import Plan, examine
+from ansible_collections.openwebui.postgres.plugins.module_utils._compose.postgres_project import MARK
 from ansible_collections.openwebui.postgres.plugins.module_utils._docker.engine import EngineError
 from ansible_collections.openwebui.postgres.plugins.module_utils._problems import Refused, refuse
 
-MARK = "Made by the role."
 COMPOSE = "2.26.1"
 
 
@@ -67,9 +67,6 @@ def plan(tmp_path: Path, free_port: int) -> Plan:
         listen=["127.0.0.1"],
         port=free_port,
         owner="openwebui",
-        mark=MARK,
-        password_file=str(project / "secrets" / "superuser"),
-        up_file=str(project / "initialised"),
         room_mb=0,
     )
 
@@ -90,7 +87,7 @@ def cluster(folder: Path, version: int) -> Path:
 
 
 def password(plan: Plan) -> None:
-    path = Path(plan.password_file)
+    path = Path(plan.layout.superuser_file)
     path.parent.mkdir(parents=True)
     path.touch()
 
@@ -99,6 +96,8 @@ def test_a_bare_host_will_do(engine, plan):
     found = examine(engine, plan, COMPOSE)
     assert found.pop("memory_mb") > 100
     assert found == {
+        "project_dir": plan.project_dir,
+        "cluster_dir": f"{plan.data_dir}/18/docker",
         "image_present": True,
         "running": False,
         "has_data": False,
@@ -112,7 +111,7 @@ def test_a_server_of_ours_will_do(engine, plan):
     cluster(Path(plan.data_dir, "18", "docker"), 18)
     password(plan)
     Path(plan.project_dir, "compose.yaml").write_text(f"# {MARK}\n")
-    Path(plan.up_file).touch()
+    Path(plan.layout.up_file).touch()
     with socket.create_server(("127.0.0.1", plan.port)):
         engine.knows["/containers/json"] = [container("pg", "pg", plan.project_dir, plan.port)]
         found = examine(engine, plan, COMPOSE)

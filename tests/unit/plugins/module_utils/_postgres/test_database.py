@@ -69,6 +69,8 @@ WELL = Standing(
     bookkeeping_owner=None,
     may_use_bookkeeping=False,
     may_create_bookkeeping=False,
+    stamp_owner=None,
+    may_read_stamp=False,
 )
 
 
@@ -197,6 +199,7 @@ def test_what_an_administrator_sees_in_the_way(changes, says):
         ({"may_use": False}, "GRANT USAGE ON SCHEMA"),
         ({"may_use": False, "may_create": False, "schema_owner": "bob"}, "belongs to bob: it lacks USAGE, CREATE there"),
         ({"bookkeeping_owner": "bob", "may_use_bookkeeping": True}, 'GRANT CREATE ON SCHEMA "webui_migration"'),
+        ({"stamp_owner": "bob"}, 'ALTER TABLE "public".alembic_version OWNER TO "ada"'),
     ],
 )
 def test_what_the_owner_lacks(changes, says):
