@@ -16,9 +16,9 @@ positional: instance
 options:
   _input:
     description:
-      - The variables, by their names without C(webui_database_) and C(webui_postgres_). Those are C(mode), C(delegated), C(network), C(alias),
-        C(host), C(port), C(name), C(user), C(password), C(schema), C(ssl_mode), C(ca_cert), C(ssl_cert), C(ssl_key), C(url), C(url_scheme),
-        C(url_host), C(url_port), C(pool_size), C(pool_max_overflow) and C(environment).
+      - The variables, by their names without C(webui_database_) and C(webui_postgres_). Those are C(mode), C(delegated), C(network),
+        C(alias), C(host), C(port), C(name), C(user), C(password), C(schema), C(ssl_mode), C(ca_cert), C(ssl_cert), C(ssl_key), C(url),
+        C(url_scheme), C(url_host), C(url_port), C(pool_size), C(pool_max_overflow) and C(environment).
       - What is not there is as by the defaults of the role. An empty C(url) is composed, an empty C(url_host) and a C(url_port) of V(0) are
         found out.
     type: dict
