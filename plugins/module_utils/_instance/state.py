@@ -369,5 +369,8 @@ class _Patient:
             raise self._unwell(f"Open WebUI was started, but keeps ending, and was started anew {again} times meanwhile")
 
     def _unwell(self, sentence: str, advice: str = "") -> Unwell:
-        log = self.runtime.log(self.instance, self.wish.log_lines) if self.wish.log_lines > 0 else []
+        log: list[str] = []
+        # What is wrong is said also where the log cannot be had.
+        with contextlib.suppress(Refused):
+            log = self.runtime.log(self.instance, self.wish.log_lines) if self.wish.log_lines > 0 else []
         return Unwell(f"{sentence}. See what its log says{advice}.", log)
