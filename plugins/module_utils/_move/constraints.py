@@ -155,7 +155,9 @@ def _foreign_key(
 ) -> tuple[Part, tuple[str, str]]:
     """A foreign key, and the table that it refers to."""
     place = {"table": sql.Identifier(schema, table), "name": sql.Identifier(name)}
-    again = [sql.SQL("ALTER TABLE {table} ADD CONSTRAINT {name} {definition}").format(**place, definition=sql.SQL(definition))]
+    again: list[sql.Composable] = [
+        sql.SQL("ALTER TABLE {table} ADD CONSTRAINT {name} {definition}").format(**place, definition=sql.SQL(definition))
+    ]
     again += _comment("CONSTRAINT {name} ON {table}", comment, place)
     gone = sql.SQL("ALTER TABLE {table} DROP CONSTRAINT {name}").format(**place)
     return Part(schema, table, name, gone, tuple(again), described), (parent_schema, parent)
