@@ -121,10 +121,8 @@ class Loader:
         """
         self.empty(plan)
         for table in plan.tables:
-            self.current = table
-            self._load(read(table))
-        self.current = None
-        self._finish(plan)
+            self.load(read(table))
+        self.finish(plan)
 
     def empty(self, plan: Plan) -> None:
         """Make the tables ready to take the rows of a source. TRUNCATE leaves nothing to be cleaned up, also undone."""
@@ -152,7 +150,12 @@ class Loader:
             problem = problem._replace(message=f"{problem.message}; drop or disable for the migration: trigger {advice}", table=tables[0])
         return Refused([problem])
 
-    def _load(self, reader: RowReader) -> None:
+    def load(self, reader: RowReader) -> None:
+        """Load what a reader yields into its table.
+
+        :raises Offended: when the reader meets what cannot be loaded.
+        """
+        self.current = reader.table
         with self._clock.phase(reader.table.name):
             self.digests[reader.table.name] = self._copy(reader)
 
@@ -178,8 +181,9 @@ class Loader:
         self.progress.advance(table.name, digest.rows - rows, digest.size - flushed)
         return digest
 
-    def _finish(self, plan: Plan) -> None:
+    def finish(self, plan: Plan) -> None:
         """What is left to do once all tables are loaded. Constraints that would speak up at the commit do so now."""
+        self.current = None
         self.target.connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
         self._set_sequences(plan)
 
@@ -248,13 +252,18 @@ def _columns(table: TablePlan) -> sql.Composed:
     return sql.SQL(", ").join(sql.Identifier(column.name) for column in table.columns)
 
 
-def read_back(target: Target, table: TablePlan) -> Digest:
-    """The digest of what a table holds."""
+def read_back(target: Target, table: TablePlan, where: sql.Composable | None = None) -> Digest:
+    """The digest of what a table holds.
+
+    :param where: SQL condition for the rows that are wanted, where not all are.
+    """
     digest = Digest()
     make_comparable = comparable(table.columns)
     # The rows of a partitioned table can only be copied by a query.
     whole = "COPY (SELECT {1} FROM {0}) TO STDOUT" if target.is_partitioned(table.name) else "COPY {0} ({1}) TO STDOUT"
     statement = sql.SQL(whole).format(target.name(table.name), _columns(table))
+    if where is not None:
+        statement = sql.SQL("COPY (SELECT {1} FROM {0} WHERE {2}) TO STDOUT").format(target.name(table.name), _columns(table), where)
     with target.connection.cursor().copy(statement) as copy:
         for line in copy:
             digest.add(make_comparable(bytes(line)) if make_comparable else line)
