@@ -48,6 +48,7 @@ class Preparation:
         self.preload = known.preload
         self.progress = progress
         self.orphans: Orphans | None = None
+        self._report: dict[str, Any] = {"removed": [], "nulled": []}
         self.is_preload_untouched = False
         self.clock = Clock()
         self.findings = Findings()
@@ -113,6 +114,7 @@ class Preparation:
             return
         try:
             self.orphans = Orphans(source, None, self.excluded(source))
+            self._report = self.orphans.report()
         except Refused as refused:
             self.findings.extend(refused.problems)
         finally:
@@ -235,5 +237,4 @@ class Preparation:
         """What webui_orphan_clean would tell, where orphans are left out instead."""
         if not self.request.leave_out_orphans:
             return {}
-        report = self.orphans.report() if self.orphans else {"removed": [], "nulled": []}
-        return {"removed": report["removed"], "nulled": report["nulled"], "quarantine_file": None}
+        return {"removed": self._report["removed"], "nulled": self._report["nulled"], "quarantine_file": None}
