@@ -20,15 +20,14 @@ from ansible_collections.openwebui.postgres.plugins.module_utils._move.loading i
     Loader,
     Offended,
     lock,
-    prove,
-    read_back,
-    shelter_sequences,
 )
 from ansible_collections.openwebui.postgres.plugins.module_utils._move.plan import Plan, make_plan
+from ansible_collections.openwebui.postgres.plugins.module_utils._move.proof import holds, prove
 from ansible_collections.openwebui.postgres.plugins.module_utils._move.rehearsal import NoStage, Stage
 from ansible_collections.openwebui.postgres.plugins.module_utils._move.revisions import is_known_table
 from ansible_collections.openwebui.postgres.plugins.module_utils._move.scan import Repairs, RowReader, TablePlan, scan
 from ansible_collections.openwebui.postgres.plugins.module_utils._move.second_look import SecondLook
+from ansible_collections.openwebui.postgres.plugins.module_utils._move.sequences import shelter_sequences
 from ansible_collections.openwebui.postgres.plugins.module_utils._move.target import Target
 from ansible_collections.openwebui.postgres.plugins.module_utils._openwebui import BOOTSTRAP_TABLES
 from ansible_collections.openwebui.postgres.plugins.module_utils._postgres.connection import PSYCOPG_IMPORT_ERROR, connect
@@ -248,7 +247,7 @@ class _Preparation:
         if self.last.abandoned:
             return True
         known = {table["name"]: table["digest"] for table in self.last.tables}
-        return set(known) == set(plan.names) and all(str(read_back(self.target, table)) == known[table.name] for table in plan.tables)
+        return set(known) == set(plan.names) and all(holds(self.target, table, known[table.name]) for table in plan.tables)
 
     def loaded(self, plan: Plan, loader: Loader) -> list[dict[str, Any]]:
         """What was loaded, as it is returned and recorded."""

@@ -16,10 +16,10 @@ from ansible_collections.openwebui.postgres.plugins.module_utils._move.values im
     TargetColumn,
     Unacceptable,
     Unclean,
-    encoder,
     is_json,
     mend,
 )
+from ansible_collections.openwebui.postgres.plugins.module_utils._move.wire import Wire, wire_for
 from ansible_collections.openwebui.postgres.plugins.module_utils._problems import (
     LISTED_AT_MOST,
     Findings,
@@ -96,16 +96,19 @@ class RowReader:
         self.thorough = thorough
         self.omission = omission
         self._current: tuple[Any, ...] = ()
-        self._encoders = [encoder(column) for column in table.columns]
         names = [column.name for column in table.columns]
         self._key_positions = [names.index(name) for name in table.key]
         # What names a row that has no key in the target. A table without a rowid has a primary key in any case.
         self._rowid = None if table.key else source.rowid(table.name)
         self._names_of_row = [] if table.key else [self._rowid] if self._rowid else [quote(name) for name in source.primary_key(table.name)]
 
-    def rows(self) -> Iterator[list[bytes]]:
-        """The fields of each row that PostgreSQL can take. What cannot be taken is in the findings."""
-        encoders = self._encoders
+    def rows(self, wire: Wire | None = None) -> Iterator[list[bytes]]:
+        """The fields of each row that PostgreSQL can take. What cannot be taken is in the findings.
+
+        :param wire: the format that they are for, COPY's text format where nothing is said.
+        """
+        wire = wire or Wire(self.table.columns)
+        encoders = [wire.encoder(column) for column in self.table.columns]
         width = len(encoders)
         if self.thorough:
             self.source.offer_json_valid(is_json)
@@ -118,7 +121,7 @@ class RowReader:
                     continue
                 except Unclean:
                     pass
-            fields = self._carefully(row)
+            fields = self._carefully(row, wire)
             if fields is not None:
                 yield fields
             elif not self.thorough:
@@ -153,15 +156,16 @@ class RowReader:
 
     def _key(self, row: tuple[Any, ...]) -> str:
         if not self.table.key:
-            named = row[len(self._encoders) + 2 :]
+            named = row[len(self.table.columns) + 2 :]
             if self._rowid:
                 return f"rowid {named[0]}"
             return key_text(named) if named else "(a row without a key)"
         return key_text(tuple(row[position] for position in self._key_positions))
 
-    def _carefully(self, row: tuple[Any, ...]) -> list[bytes] | None:
+    def _carefully(self, row: tuple[Any, ...], wire: Wire) -> list[bytes] | None:
         """The fields of a row that has something special about it; None when it has to be refused."""
-        blobs = row[len(self._encoders)] or b"0" * len(self._encoders)
+        width = len(self.table.columns)
+        blobs = row[width] or b"0" * width
         fields = []
         refused = False
         for position, column in enumerate(self.table.columns):
@@ -176,7 +180,7 @@ class RowReader:
                 continue
             if mended.rules:
                 refused = not self._repair(row, column, mended.rules, value) or refused
-            fields.append(mended.field)
+            fields.append(wire.field(column, mended.field))
         return None if refused else fields
 
     def _repair(self, row: tuple[Any, ...], column: TargetColumn, rules: tuple[str, ...], value: object) -> bool:
@@ -223,7 +227,8 @@ def scan(
     for table in tables:
         done = 0
         omission = (omissions or {}).get(table.name)
-        for _fields in RowReader(source, table, repairs, findings, thorough=True, omission=omission).rows():
+        reader = RowReader(source, table, repairs, findings, thorough=True, omission=omission)
+        for _fields in reader.rows(wire_for(table.columns)):
             done += 1
             if done % 1000 == 0:
                 progress.advance(table.name, 1000, 0)

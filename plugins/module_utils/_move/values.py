@@ -116,14 +116,29 @@ class Mended(NamedTuple):
 Encoder = Callable[[object], bytes]
 
 
+class Form(NamedTuple):
+    """How clean values are written as fields of a format.
+
+    :ivar integer: makes what writes the integers of a type.
+    """
+
+    null: bytes
+    text: Callable[[bytes], bytes]
+    integer: Callable[[str], Callable[[int], bytes]]
+    booleans: dict[int, bytes]
+
+
 def is_supported(column: TargetColumn) -> bool:
     """Whether values can be converted for this type of column."""
     return column.type in _MENDERS or is_convertible(column.type, column.shape)
 
 
-def encoder(column: TargetColumn) -> Encoder:
-    """The fast way for the values of one column: a field for COPY, or :class:`Unclean`."""
-    return _ENCODERS.get(column.type, _careful_encoder)(column)
+def encoder(column: TargetColumn, form: Form | None = None) -> Encoder:
+    """The fast way for the values of one column: a field for COPY, or :class:`Unclean`.
+
+    :param form: how fields are written, :data:`TEXT_FORM` where nothing is said.
+    """
+    return _ENCODERS.get(column.type, _careful_encoder)(column, form or TEXT_FORM)
 
 
 def comparable(columns: Iterable[TargetColumn]) -> Callable[[bytes], bytes] | None:
@@ -142,7 +157,7 @@ def comparable(columns: Iterable[TargetColumn]) -> Callable[[bytes], bytes] | No
     return make_comparable
 
 
-def _escape(value: bytes) -> bytes:
+def escape(value: bytes) -> bytes:
     """Text as COPY writes it, and as PostgreSQL writes it back: the proof compares both to the letter."""
     return (
         value.replace(b"\\", b"\\\\")
@@ -155,6 +170,9 @@ def _escape(value: bytes) -> bytes:
     )
 
 
+TEXT_FORM = Form(NULL_FIELD, escape, lambda _type: lambda value: b"%d" % value, {0: b"f", 1: b"t"})
+
+
 def _demand_utf8(value: bytes) -> None:
     if not value.isascii():
         try:
@@ -163,14 +181,15 @@ def _demand_utf8(value: bytes) -> None:
             raise Unclean from None
 
 
-def _null(column: TargetColumn) -> bytes:
+def _null(column: TargetColumn, form: Form) -> bytes:
     if column.not_null:
         raise Unclean
-    return NULL_FIELD
+    return form.null
 
 
-def _text_encoder(column: TargetColumn) -> Encoder:
+def _text_encoder(column: TargetColumn, form: Form) -> Encoder:
     limit = column.length
+    write = form.text
 
     def encode(value: object) -> bytes:
         if isinstance(value, bytes):
@@ -179,9 +198,9 @@ def _text_encoder(column: TargetColumn) -> Encoder:
             _demand_utf8(value)
             if limit is not None and len(value) > limit and len(value.decode()) > limit:
                 raise Unclean
-            return _escape(value)
+            return write(value)
         if value is None:
-            return _null(column)
+            return _null(column, form)
         raise Unclean
 
     return encode
@@ -196,7 +215,9 @@ _SUSPECT_ESCAPE = re.compile(
 )
 
 
-def _json_encoder(column: TargetColumn) -> Encoder:
+def _json_encoder(column: TargetColumn, form: Form) -> Encoder:
+    write = form.text
+
     def encode(value: object) -> bytes:
         if isinstance(value, bytes):
             if not value or value.isspace() or b"\x00" in value or b"NaN" in value or b"Infinity" in value:
@@ -204,10 +225,10 @@ def _json_encoder(column: TargetColumn) -> Encoder:
             if b"\\u" in value and _SUSPECT_ESCAPE.search(value):
                 raise Unclean
             _demand_utf8(value)
-            return _escape(value)
+            return write(value)
         if value is None:
-            return _null(column)
-        return _json_number(value)
+            return _null(column, form)
+        return write(_json_number(value))
 
     return encode
 
@@ -219,44 +240,45 @@ def _json_number(value: object) -> bytes:
     return repr(value).encode()
 
 
-def _boolean_encoder(column: TargetColumn) -> Encoder:
-    fields = {0: b"f", 1: b"t"}
+def _boolean_encoder(column: TargetColumn, form: Form) -> Encoder:
+    fields = form.booleans
 
     def encode(value: object) -> bytes:
         if isinstance(value, int) and value in fields:
             return fields[value]
         if value is None:
-            return _null(column)
+            return _null(column, form)
         raise Unclean
 
     return encode
 
 
-def _integer_encoder(column: TargetColumn) -> Encoder:
+def _integer_encoder(column: TargetColumn, form: Form) -> Encoder:
     limit = 1 << (INTEGER_BITS[column.type] - 1)
+    write = form.integer(column.type)
 
     def encode(value: object) -> bytes:
         if isinstance(value, int) and -limit <= value < limit:
-            return b"%d" % value
+            return write(value)
         if value is None:
-            return _null(column)
+            return _null(column, form)
         raise Unclean
 
     return encode
 
 
-def _careful_encoder(column: TargetColumn) -> Encoder:
+def _careful_encoder(column: TargetColumn, form: Form) -> Encoder:
     """For types too rare to have a fast way."""
 
     def encode(value: object) -> bytes:
         if value is None:
-            return _null(column)
+            return _null(column, form)
         raise Unclean
 
     return encode
 
 
-_ENCODERS: dict[str, Callable[[TargetColumn], Encoder]] = {
+_ENCODERS: dict[str, Callable[[TargetColumn, Form], Encoder]] = {
     "text": _text_encoder,
     "character varying": _text_encoder,
     "citext": _text_encoder,
@@ -304,7 +326,7 @@ def _mend_text(value: object, column: TargetColumn, rules: list[str]) -> Mended:
     value = _strip_nul(value, rules)
     if column.length is not None and len(value) > column.length:
         raise Unacceptable("length")
-    return Mended(_escape(value.encode()), tuple(rules))
+    return Mended(escape(value.encode()), tuple(rules))
 
 
 def _as_sqlite_prints(value: object) -> str:
@@ -349,7 +371,7 @@ def _mend_json(value: object, column: TargetColumn, rules: list[str]) -> Mended:
             value = mended
     if not is_json(value):
         raise Unacceptable("json")
-    return Mended(_escape(value.encode()), tuple(rules))
+    return Mended(escape(value.encode()), tuple(rules))
 
 
 def _strip_escapes(value: str) -> str:
@@ -495,7 +517,7 @@ def _mend_other(value: object, column: TargetColumn, rules: list[str]) -> Mended
         text = convert(value, column.type, column.length, column.shape)
     except Unfit as problem:
         raise Unacceptable(problem.rule) from None
-    return Mended(_escape(text.encode()), tuple(rules))
+    return Mended(escape(text.encode()), tuple(rules))
 
 
 _MENDERS: dict[str, Callable[[object, TargetColumn, list[str]], Mended]] = {
