@@ -8,11 +8,13 @@ Note that this module_utils is private to the collection. Its API can change at 
 
 from __future__ import annotations
 
-from typing import Any, Iterator, NamedTuple
+from sys import getsizeof
+from typing import Any, Iterator, NamedTuple, Sequence
 
 from ansible_collections.openwebui.postgres.plugins.module_utils._move.values import (
     EMPTY,
     REFUSALS,
+    ColumnEncoder,
     TargetColumn,
     Unacceptable,
     Unclean,
@@ -30,6 +32,10 @@ from ansible_collections.openwebui.postgres.plugins.module_utils._progress impor
 from ansible_collections.openwebui.postgres.plugins.module_utils._sqlite.database import Source, Text, quote
 from ansible_collections.openwebui.postgres.plugins.module_utils._sqlite.orphans import Omission
 from ansible_collections.openwebui.postgres.plugins.module_utils._sqlite.quarantine import Quarantine, freeze
+
+# Rows that are looked at together, and bytes of them: enough that what is done for each lot does not matter.
+LOT_ROWS = 256
+LOT_SIZE = 1 << 16
 
 
 class TablePlan(NamedTuple):
@@ -102,7 +108,7 @@ class RowReader:
         self._rowid = None if table.key else source.rowid(table.name)
         self._names_of_row = [] if table.key else [self._rowid] if self._rowid else [quote(name) for name in source.primary_key(table.name)]
 
-    def rows(self, wire: Wire | None = None) -> Iterator[list[bytes]]:
+    def rows(self, wire: Wire | None = None) -> Iterator[Sequence[bytes]]:
         """The fields of each row that PostgreSQL can take. What cannot be taken is in the findings.
 
         :param wire: the format that they are for, COPY's text format where nothing is said.
@@ -112,20 +118,52 @@ class RowReader:
         width = len(encoders)
         if self.thorough:
             self.source.offer_json_valid(is_json)
+        column_encoders = wire.column_encoders()
+        for rows in self._lots(bool(column_encoders)):
+            together = self._together(rows, column_encoders)
+            if together is not None:
+                yield from together
+                continue
+            for row in rows:
+                self._current = row
+                if row[width] is None and not row[width + 1]:
+                    try:
+                        # The row is longer than the list of encoders: what follows the columns is for us.
+                        yield [encode(value) for encode, value in zip(encoders, row)]
+                        continue
+                    except Unclean:
+                        pass
+                fields = self._carefully(row, wire)
+                if fields is not None:
+                    yield fields
+                elif not self.thorough:
+                    return
+
+    def _lots(self, several: bool) -> Iterator[list[tuple[Any, ...]]]:
+        """Rows to be looked at together: not many more bytes than the last of them has."""
+        lot: list[tuple[Any, ...]] = []
+        size = 0
         for row in self.source.query(self._query()):
-            self._current = row
-            if row[width] is None and not row[width + 1]:
-                try:
-                    # The row is longer than the list of encoders: what follows the columns is for us.
-                    yield [encode(value) for encode, value in zip(encoders, row)]
-                    continue
-                except Unclean:
-                    pass
-            fields = self._carefully(row, wire)
-            if fields is not None:
-                yield fields
-            elif not self.thorough:
-                return
+            lot.append(row)
+            size += sum(map(getsizeof, row))
+            if not several or size >= LOT_SIZE or len(lot) >= LOT_ROWS:
+                yield lot
+                lot, size = [], 0
+        if lot:
+            yield lot
+
+    def _together(self, rows: list[tuple[Any, ...]], encoders: Sequence[ColumnEncoder]) -> Iterator[Sequence[bytes]] | None:
+        """The fields of rows of which none is special; None where one may be."""
+        if not encoders:
+            return None
+        width = len(encoders)
+        columns = list(zip(*rows))
+        if columns[width].count(None) < len(rows) or any(columns[width + 1]):
+            return None
+        try:
+            return zip(*[encode(values) for encode, values in zip(encoders, columns)])
+        except Unclean:
+            return None
 
     def keys_of(self, numbers: set[int]) -> dict[int, str]:
         """The keys of the rows that :meth:`rows` yields as number so-and-so, from 1. Reads the table once more."""

@@ -17,7 +17,7 @@ import json
 import math
 import re
 import sqlite3
-from typing import Callable, Iterable, NamedTuple
+from typing import Any, Callable, Iterable, NamedTuple, Sequence
 
 from ansible_collections.openwebui.postgres.plugins.module_utils._move.other_types import (
     Shape,
@@ -220,11 +220,9 @@ def _json_encoder(column: TargetColumn, form: Form) -> Encoder:
 
     def encode(value: object) -> bytes:
         if isinstance(value, bytes):
-            if not value or value.isspace() or b"\x00" in value or b"NaN" in value or b"Infinity" in value:
+            if not value or value.isspace():
                 raise Unclean
-            if b"\\u" in value and _SUSPECT_ESCAPE.search(value):
-                raise Unclean
-            _demand_utf8(value)
+            _demand_clean(value, is_json=True)
             return write(value)
         if value is None:
             return _null(column, form)
@@ -287,6 +285,97 @@ _ENCODERS: dict[str, Callable[[TargetColumn, Form], Encoder]] = {
     "smallint": _integer_encoder,
     "integer": _integer_encoder,
     "bigint": _integer_encoder,
+}
+
+
+ColumnEncoder = Callable[[Sequence[Any]], "list[bytes]"]
+
+# What an encoder of a whole column puts between values to look at all of them in one go: nothing then reaches across.
+_BETWEEN = b" "
+
+
+def column_encoder(column: TargetColumn, form: Form) -> ColumnEncoder:
+    """The fast way for many values of one column: their fields, or :class:`Unclean` as soon as one of them needs a closer look.
+
+    What costs Python most is a call for each value. Here it is a few for all of them.
+    """
+    encode = encoder(column, form)
+    make = _COLUMN_ENCODERS.get(column.type)
+    return make(column, form, encode) if make else lambda values: [encode(value) for value in values]
+
+
+def _text_column_encoder(column: TargetColumn, form: Form, encode: Encoder) -> ColumnEncoder:
+    write, limit = form.text, column.length
+    is_json = column.type == "json"
+
+    def encode_all(values: Sequence[Any]) -> list[bytes]:
+        present = [value for value in values if value is not None]
+        if not present:
+            return [_null(column, form)] * len(values)
+        try:
+            together = _BETWEEN.join(present)
+        except TypeError:
+            # Numbers among them.
+            return [encode(value) for value in values]
+        _demand_clean(together, is_json)
+        if is_json and (not all(present) or any(map(bytes.isspace, present))):
+            raise Unclean
+        if limit is not None and max(map(len, present)) > limit:
+            return [encode(value) for value in values]
+        if len(present) == len(values):
+            return [write(value) for value in values]
+        null = _null(column, form)
+        return [null if value is None else write(value) for value in values]
+
+    return encode_all
+
+
+def _demand_clean(value: bytes, is_json: bool) -> None:
+    if b"\x00" in value:
+        raise Unclean
+    if is_json:
+        if b"NaN" in value or b"Infinity" in value:
+            raise Unclean
+        if b"\\u" in value and _SUSPECT_ESCAPE.search(value):
+            raise Unclean
+    _demand_utf8(value)
+
+
+def _number_column_encoder(column: TargetColumn, form: Form, _encode: Encoder) -> ColumnEncoder:
+    is_boolean = column.type == "boolean"
+    write = form.booleans.__getitem__ if is_boolean else form.integer(column.type)
+    first, last = (0, 1) if is_boolean else _limits(column.type)
+
+    def encode_all(values: Sequence[Any]) -> list[bytes]:
+        present = [value for value in values if value is not None]
+        # A float may be equal to an integer, too.
+        if not _INTEGERS_ONLY.issuperset(map(type, present)) or (present and not first <= min(present) <= max(present) <= last):
+            raise Unclean
+        if len(present) == len(values):
+            return list(map(write, present))
+        null = _null(column, form)
+        return [null if value is None else write(value) for value in values]
+
+    return encode_all
+
+
+_INTEGERS_ONLY = frozenset({int})
+
+
+def _limits(type_name: str) -> tuple[int, int]:
+    limit = 1 << (INTEGER_BITS[type_name] - 1)
+    return -limit, limit - 1
+
+
+_COLUMN_ENCODERS: dict[str, Callable[[TargetColumn, Form, Encoder], ColumnEncoder]] = {
+    "text": _text_column_encoder,
+    "character varying": _text_column_encoder,
+    "citext": _text_column_encoder,
+    "json": _text_column_encoder,
+    "boolean": _number_column_encoder,
+    "smallint": _number_column_encoder,
+    "integer": _number_column_encoder,
+    "bigint": _number_column_encoder,
 }
 
 
