@@ -133,20 +133,35 @@ class Loader:
         self.empty(plan)
         aside = self._set_aside(plan)
         for table in plan.tables:
-            self.current = table
-            with self._clock.phase(table.name):
-                self.digests[table.name] = self._copy(read(table))
-        self.current = None
-        # Constraints that would speak up at the commit do so now. No table with such a check to come can be altered.
-        self.target.connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
-        self._make_again(plan, aside)
-        set_sequences(self.target, plan.names)
+            self.load(read(table))
+        self.finish(plan, aside)
 
     def empty(self, plan: Plan) -> None:
         """Make the tables ready to take the rows of a source."""
         if self.target.can_compress_with_lz4():
             self.target.connection.execute("SET LOCAL default_toast_compression = 'lz4'")
         empty(self.target, [*plan.names, *self.target.present(plan.dependents)])
+
+    def load(self, reader: RowReader) -> None:
+        """Load what a reader yields into its table.
+
+        :raises Offended: when the reader meets what cannot be loaded.
+        """
+        self.current = reader.table
+        with self._clock.phase(reader.table.name):
+            self.digests[reader.table.name] = self._copy(reader)
+
+    def finish(self, plan: Plan, aside: SetAside | None = None) -> None:
+        """What is left to do once all tables are loaded. Constraints that would speak up at the commit do so now.
+
+        :param aside: what has to be made again.
+        """
+        self.current = None
+        # No table with such a check to come can be altered.
+        self.target.connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        if aside is not None:
+            self._make_again(plan, aside)
+        set_sequences(self.target, plan.names)
 
     def _set_aside(self, plan: Plan) -> SetAside:
         """Foreign keys and indexes of the large tables. A trigger may count on them, whatever it is of."""

@@ -29,7 +29,7 @@ from ansible_collections.openwebui.postgres.plugins.module_utils._problems impor
     key_text,
 )
 from ansible_collections.openwebui.postgres.plugins.module_utils._progress import Progress
-from ansible_collections.openwebui.postgres.plugins.module_utils._sqlite.database import Source, Text, quote
+from ansible_collections.openwebui.postgres.plugins.module_utils._sqlite.database import Source, Text, fold, quote
 from ansible_collections.openwebui.postgres.plugins.module_utils._sqlite.orphans import Omission
 from ansible_collections.openwebui.postgres.plugins.module_utils._sqlite.quarantine import Quarantine, freeze
 
@@ -84,6 +84,8 @@ class RowReader:
     :param thorough: look at every row and ask SQLite about every JSON value, to list all that PostgreSQL would refuse.
         Otherwise stop at the first refusal and leave JSON to PostgreSQL, which parses it anyway.
     :param omission: the orphans that are left out, if any are.
+    :param database: where the table is, as SQL: the source itself, or another file that is attached to it.
+    :param only: SQL condition for the rows that are wanted, where not all are.
     """
 
     def __init__(
@@ -94,13 +96,18 @@ class RowReader:
         findings: Findings,
         thorough: bool,
         omission: Omission | None = None,
+        database: str = "main",
+        only: str | None = None,
     ) -> None:
         self.source = source
         self.table = table
+        self.database = database
+        self.only = only
         self.repairs = repairs
         self.findings = findings
         self.thorough = thorough
         self.omission = omission
+        self._nulled = {fold(name): condition for name, condition in omission.nulled.items()} if omission else {}
         self._current: tuple[Any, ...] = ()
         names = [column.name for column in table.columns]
         self._key_positions = [names.index(name) for name in table.key]
@@ -180,16 +187,17 @@ class RowReader:
         """The columns, and behind them: which of them are BLOBs, whether some JSON is invalid, and a rowid if needed."""
         names = [self._value_of(column) for column in self.table.columns]
         blobs = [f"typeof({name}) = 'blob'" for name in names]
-        flags = f"CASE WHEN {_joined(blobs, 'OR')} THEN {_joined(blobs, '||')} END" if blobs else "NULL"
+        flags = f"CASE WHEN {joined(blobs, 'OR')} THEN {joined(blobs, '||')} END" if blobs else "NULL"
         documents = [self._value_of(column) for column in self.table.columns if column.type in ("json", "jsonb")]
         judged = [f"(typeof({name}) = 'text' AND NOT json_valid({name}))" for name in documents]
-        invalid = _joined(judged, "OR") if self.thorough and judged else "0"
-        where = f" WHERE {self.omission.stays}" if self.omission else ""
-        return f"SELECT {', '.join([*names, flags, invalid, *self._names_of_row])} FROM main.{quote(self.table.name)}{where}"
+        invalid = joined(judged, "OR") if self.thorough and judged else "0"
+        conditions = list(filter(None, (self.only, self.omission.stays if self.omission else None)))
+        where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
+        return f"SELECT {', '.join([*names, flags, invalid, *self._names_of_row])} FROM {self.database}.{quote(self.table.name)}{where}"
 
     def _value_of(self, column: TargetColumn) -> str:
         name = quote(column.name)
-        lost = self.omission.nulled.get(column.name) if self.omission else None
+        lost = self._nulled.get(fold(column.name))
         return f"CASE WHEN NOT ({lost}) THEN {name} END" if lost else name
 
     def _key(self, row: tuple[Any, ...]) -> str:
@@ -242,12 +250,12 @@ class RowReader:
         )
 
 
-def _joined(parts: list[str], operator: str) -> str:
+def joined(parts: list[str], operator: str) -> str:
     """SQL expressions, joined as flat as can be: SQLite takes no chain of a thousand."""
     if len(parts) == 1:
         return f"({parts[0]})"
     middle = len(parts) // 2
-    return f"({_joined(parts[:middle], operator)} {operator} {_joined(parts[middle:], operator)})"
+    return f"({joined(parts[:middle], operator)} {operator} {joined(parts[middle:], operator)})"
 
 
 def scan(
