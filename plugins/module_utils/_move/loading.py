@@ -31,8 +31,8 @@ if PSYCOPG_IMPORT_ERROR is None:
 # How much is handed to libpq at once. One row can be more: it is never cut.
 CHUNK = 1 << 17
 
-# From so many rows of a table on, its indexes and foreign keys are made after them. Measured: to remove them, to try whether they come back as
-# they were, and to make them again takes the server 30 ms for a table like chat, and it saves 2 to 5 microseconds a row.
+# From so many rows of a table on, its indexes and foreign keys are made after them. Measured: to remove them, to try whether they come back
+# as they were, and to make them again takes the server 30 ms for a table like chat, and it saves 2 to 5 microseconds a row.
 WORTHWHILE = 10_000
 
 ReadTable = Callable[[TablePlan], RowReader]
