@@ -193,4 +193,4 @@ class Loader:
 def copy_in(target: Target, table: TablePlan, wire: Wire | None = None) -> sql.Composed:
     """The statement that takes the rows of a table, in COPY's text format where nothing is said."""
     wire = wire or Wire(table.columns)
-    return sql.SQL("COPY {} ({}) FROM STDIN{}").format(target.name(table.name), columns_of(wire), sql.SQL(wire.options))
+    return sql.SQL("COPY {}{} ({}) FROM STDIN").format(sql.SQL(wire.keyword), target.name(table.name), columns_of(wire))

@@ -44,12 +44,12 @@ _JSONB_VERSION = b"\x01"
 class Wire:
     """COPY's text format, which takes all types.
 
-    :ivar options: what COPY is told behind the direction.
+    :ivar keyword: what COPY is told at its beginning; :attr:`options`, the same behind the direction, where there is room for more.
     :ivar opening: what comes before the first row; :attr:`closing`, what comes behind the last one.
     :ivar comparable: makes a row comparable with what the server makes of it; None where it is so already.
     """
 
-    options = ""
+    keyword = options = ""
     opening = closing = b""
     form = TEXT_FORM
 
@@ -84,6 +84,8 @@ class Wire:
 class BinaryWire(Wire):
     """COPY's binary format: each field is its length and what the type has instead of text."""
 
+    # Never left out of PostgreSQL since its first days, and what pg_stat_activity shows of a load still ends in FROM STDIN.
+    keyword = "BINARY "
     options = " (FORMAT binary)"
     opening = _SIGNATURE + struct.pack("!ii", 0, 0)
     closing = struct.pack("!h", -1)
