@@ -6,14 +6,23 @@
 from __future__ import annotations
 
 import os
+import random
 import subprocess
 from contextlib import contextmanager
+from pathlib import Path
 
 import psycopg
 import pytest
+from ansible_collections.openwebui.postgres.plugins.module_utils._move import loading, proof
 from ansible_collections.openwebui.postgres.plugins.module_utils._move.constraints import SetAside
+from ansible_collections.openwebui.postgres.plugins.module_utils._move.migration import migrate
+from ansible_collections.openwebui.postgres.plugins.module_utils._move.request import Request
 from ansible_collections.openwebui.postgres.plugins.module_utils._move.target import Target
+from ansible_collections.openwebui.postgres.plugins.module_utils._move.wire import Wire
 from ansible_collections.openwebui.postgres.plugins.module_utils._postgres.connection import connect
+from ansible_collections.openwebui.postgres.plugins.module_utils._problems import Refused
+from ansible_collections.openwebui.postgres.plugins.module_utils._progress import Progress
+from lab.source import SourceFile
 
 # Everything that can be said of a foreign key or an index, and some things that cannot be said again.
 ODD = """
@@ -252,3 +261,248 @@ def test_what_could_not_be_made_again_stays(any_schema_target, what):
         aside.restore()
         session.commit()
     assert schema_of(any_schema_target) == before
+
+
+# A load that sets aside, and one that does not: only large tables are worth it, so that a test has to say which.
+
+
+WAYS = {"in place": 1 << 60, "set aside": 0}
+
+
+@pytest.fixture
+def source(webui_db: Path) -> SourceFile:
+    file = SourceFile(webui_db)
+    file.add_user("u")
+    for number in range(5):
+        file.add_chat(f"c{number}", title=f"title {number}", chat='{"a": 1}')
+    return file
+
+
+@pytest.fixture
+def move(source, monkeypatch):
+    """move(target, "set aside", check=False) -> what the module answers, or its problems; and which parts were set aside"""
+
+    def run(target, way: str, check: bool = False, **options):
+        monkeypatch.setattr(loading, "WORTHWHILE", WAYS[way])
+        gone = set()
+        drop = SetAside.drop
+
+        def noted(aside, *arguments):
+            drop(aside, *arguments)
+            gone.update((part.table, part.name) for part in aside.parts)
+
+        with monkeypatch.context() as patched:
+            patched.setattr(SetAside, "drop", noted)
+            request = Request(str(source.path), {**target.options, "ssl_mode": "prefer"}, **options)
+            try:
+                return migrate(request, check, Progress(None)), gone
+            except Refused as refused:
+                return [problem.as_result() for problem in refused.problems], gone
+
+    return run
+
+
+def incompressible(characters: int) -> str:
+    dice = random.Random(characters)
+    return "".join(chr(dice.randrange(0x4E00, 0x9FFF)) for _each in range(characters))
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_move_leaves_the_schema_and_every_row_as_they_have_to_be(move, source, any_schema_target, way):
+    source.insert_row("tag", id="t", name="t", user_id="u")
+    source.insert_row("chat_message", id="m", chat_id="c1", user_id="u", role="user", content='"hi"', created_at=1, updated_at=1)
+    before = schema_of(any_schema_target)
+    rehearsed, tried = move(any_schema_target, way, check=True)
+    assert schema_of(any_schema_target) == before
+    answer, gone = move(any_schema_target, way)
+    assert gone == tried
+    assert bool(gone) == (way == "set aside")
+    assert {table["digest"] for table in answer["tables"]} == {table["digest"] for table in rehearsed["tables"]}
+    with any_schema_target.connect() as connection:
+        connection.execute("DROP SCHEMA webui_migration CASCADE")
+        assert connection.execute("SELECT id, title, chat::text FROM chat ORDER BY id").fetchall() == [
+            (f"c{number}", f"title {number}", '{"a": 1}') for number in range(5)
+        ]
+        # What was made again is kept, too.
+        with pytest.raises(psycopg.errors.ForeignKeyViolation), connection.transaction():
+            connection.execute(
+                "INSERT INTO chat_message (id, chat_id, user_id, role, created_at, updated_at) VALUES ('x', 'gone', 'u', 'r', 1, 1)"
+            )
+    assert schema_of(any_schema_target) == before
+
+
+# What the target has besides, the statements that make the source's rows not fit, and a part of what is told.
+REFUSED = {
+    "unique": (
+        "CREATE UNIQUE INDEX once ON chat (lower(title))",
+        "UPDATE chat SET title = 'TITLE 1' WHERE id = 'c3'",
+        "c1 and c3 are equal",
+    ),
+    "unique constraint": ("ALTER TABLE chat ADD CONSTRAINT once UNIQUE (title)", "UPDATE chat SET title = 'x'", "c0 and c1 and c2"),
+    "deferred": (
+        "ALTER TABLE chat ADD CONSTRAINT once UNIQUE (title) DEFERRABLE INITIALLY DEFERRED",
+        "UPDATE chat SET title = 'x' WHERE id > 'c2'",
+        "c3 and c4 are equal",
+    ),
+    "too long": ("CREATE INDEX long ON chat (title)", "UPDATE chat SET title = :long WHERE id = 'c2'", "chat c2: a value is too long"),
+    "no number": (
+        "CREATE INDEX odd ON chat ((100 / (length(title) - 3)))",
+        "UPDATE chat SET title = 'bad' WHERE id = 'c4'",
+        "divides by zero",
+    ),
+    "JSON": ("CREATE INDEX parts ON chat ((chat ->> 'a'))", "UPDATE chat SET chat = '[1' WHERE id = 'c0'", "is not JSON"),
+    "two tables": (
+        "CREATE UNIQUE INDEX once ON chat (lower(title)); CREATE INDEX names ON tag (name)",
+        "UPDATE chat SET title = 'x'; INSERT INTO tag (id, name, user_id) VALUES ('t', :long, 'u')",
+        "c0 and c1 and c2",
+    ),
+    "foreign key": (
+        'ALTER TABLE chat ADD CONSTRAINT owner FOREIGN KEY (user_id) REFERENCES "user" (id) DEFERRABLE',
+        "UPDATE chat SET user_id = 'gone' WHERE id = 'c1'",
+        "refer to rows of user that are gone",
+    ),
+}
+
+
+@pytest.mark.parametrize("check", [True, False])
+@pytest.mark.parametrize(("ddl", "statements", "words"), REFUSED.values(), ids=REFUSED)
+def test_what_is_refused_is_told_alike_whichever_way_it_was_loaded(move, source, any_schema_target, ddl, statements, words, check):
+    with any_schema_target.connect() as connection:
+        connection.execute(ddl)
+    for statement in statements.split("; "):
+        source.execute(statement.replace(":long", "?"), *([incompressible(2900)] if ":long" in statement else []))
+    before = schema_of(any_schema_target)
+    told = {}
+    for way in WAYS:
+        told[way], _gone = move(any_schema_target, way, check=check)
+        assert isinstance(told[way], list), told[way]
+        assert schema_of(any_schema_target) == before
+    assert told["set aside"] == told["in place"]
+    assert words in str(told["set aside"])
+
+
+def test_what_others_have_put_there_is_replaced_either_way(move, source, any_schema_target):
+    before = schema_of(any_schema_target)
+    for number, way in enumerate(WAYS):
+        with any_schema_target.connect() as connection:
+            connection.execute("DROP SCHEMA IF EXISTS webui_migration CASCADE")
+            connection.execute("INSERT INTO chat (id, title, meta) VALUES (%s, 't', '{}')", (f"theirs {number}",))
+        refused, _gone = move(any_schema_target, way)
+        assert [problem["kind"] for problem in refused] == ["target_data"]
+        answer, _gone = move(any_schema_target, way, replace_target=True)
+        assert answer["changed"]
+        with any_schema_target.connect() as connection:
+            assert connection.execute("SELECT count(*) FROM chat").fetchone() == (5,)
+            connection.execute("DROP SCHEMA webui_migration CASCADE")
+        assert schema_of(any_schema_target) == before
+
+
+def test_a_trigger_that_counts_on_an_index_has_it(move, source, schema_target):
+    with schema_target.connect() as connection:
+        connection.execute(
+            "CREATE TABLE counted (title text UNIQUE, n int NOT NULL);"
+            "CREATE FUNCTION count_titles() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN INSERT INTO public.counted VALUES (NEW.title, 1)"
+            " ON CONFLICT (title) DO UPDATE SET n = counted.n + 1; RETURN NULL; END$$;"
+            "CREATE TRIGGER count_titles AFTER INSERT ON chat FOR EACH ROW EXECUTE FUNCTION count_titles()"
+        )
+    source.execute("UPDATE chat SET title = 'same'")
+    answer, gone = move(schema_target, "set aside")
+    assert answer["changed"]
+    assert not gone
+    with schema_target.connect() as connection:
+        assert connection.execute("SELECT * FROM counted").fetchall() == [("same", 5)]
+
+
+def test_only_tables_with_many_rows_are_worth_it(move, source, schema_target, monkeypatch):
+    source.insert_row("tag", id="t", name="t", user_id="u")
+    of_each = {"chat": "user_id_pinned_idx", "tag": "user_id_idx", "user": "uq_user_email_lower"}
+    for rows, tables in ((5, {"chat"}), (1, {"chat", "tag", "user"}), (6, set())):
+        monkeypatch.setitem(WAYS, "by rows", rows)
+        answer, gone = move(schema_target, "by rows", check=True)
+        assert answer["changed"]
+        assert set(of_each.items()) & gone == {(table, of_each[table]) for table in tables}
+
+
+# Rows of every type that goes in binary, and digests of runs from before
+
+
+TYPES = {
+    "text": ("TEXT", "'a\\b' || char(9) || 'é'"),
+    "varchar(3)": ("TEXT", "'ééé'"),
+    "json": ("JSON", "'{\"a\":  1.50}'"),
+    "jsonb": ("JSON", '\'{"b":  1.50, "a": "é"}\''),
+    "boolean": ("BOOLEAN", "1"),
+    "smallint": ("INTEGER", "-32768"),
+    "int": ("INTEGER", "2147483647"),
+    "bigint": ("BIGINT", "-9223372036854775808"),
+    "float8": ("REAL", "-0.1"),
+    "bytea": ("BLOB", "x'00ff5c'"),
+    "uuid": ("TEXT", "'00112233445566778899aabbccddeeff'"),
+    "date": ("TEXT", "'1969-12-31'"),
+    "timestamp": ("TEXT", "'1969-12-31 23:59:59.000001'"),
+    "timestamp(2)": ("TEXT", "'2026-02-28T12:00:00.25'"),
+    "timestamptz": ("TEXT", "'2026-02-28 12:00:00+05:30'"),
+    "char(4)": ("TEXT", "'é'"),
+    "mood": ("TEXT", "'so la la'"),
+    "positive": ("INTEGER", "5"),
+}
+
+
+@pytest.mark.parametrize("odd", [False, True], ids=["binary", "text"])
+def test_every_type_arrives_as_it_was(move, source, any_schema_target, odd):
+    types = {**TYPES, "numeric(6, 2)": ("NUMERIC", "1.5")} if odd else TYPES
+    source.execute(
+        f"CREATE TABLE kinds (id INTEGER PRIMARY KEY, {', '.join(f'c{n} {kind}' for n, (kind, _) in enumerate(types.values()))})"
+    )
+    source.execute(f"INSERT INTO kinds VALUES (1, {', '.join(value for _kind, value in types.values())})")
+    source.execute("INSERT INTO kinds (id) VALUES (2)")
+    with any_schema_target.connect() as connection:
+        connection.execute("CREATE TYPE mood AS ENUM ('so la la', 'fine'); CREATE DOMAIN positive AS int CHECK (VALUE > 0)")
+        connection.execute(f"CREATE TABLE kinds (id int PRIMARY KEY, {', '.join(f'c{n} {name}' for n, name in enumerate(types))})")
+    answer, _gone = move(any_schema_target, "in place")
+    assert isinstance(answer, dict), answer
+    with any_schema_target.connect() as connection:
+        connection.execute("SET TimeZone = 'UTC'; SET bytea_output = 'hex'")
+        texts = ", ".join(f"c{number}::text" for number in range(len(types)))
+        held, empty = connection.execute(f"SELECT {texts} FROM kinds ORDER BY id").fetchall()
+    assert set(empty) == {None}
+    expected = {
+        "text": "a\\b\té",
+        "varchar(3)": "ééé",
+        "json": '{"a":  1.50}',
+        "jsonb": '{"a": "é", "b": 1.50}',
+        "boolean": "true",
+        "smallint": "-32768",
+        "int": "2147483647",
+        "bigint": "-9223372036854775808",
+        "float8": "-0.1",
+        "bytea": "\\x00ff5c",
+        "uuid": "00112233-4455-6677-8899-aabbccddeeff",
+        "date": "1969-12-31",
+        "timestamp": "1969-12-31 23:59:59.000001",
+        "timestamp(2)": "2026-02-28 12:00:00.25",
+        "timestamptz": "2026-02-28 06:30:00+00",
+        "char(4)": "é",
+        "mood": "so la la",
+        "positive": "5",
+        "numeric(6, 2)": "1.50",
+    }
+    assert dict(zip(types, held)) == {name: expected[name] for name in types}
+
+
+def test_what_a_run_from_before_the_binary_format_has_recorded_is_recognised(move, source, schema_target, monkeypatch):
+    with monkeypatch.context() as patched:
+        patched.setattr(loading, "wire_for", Wire)
+        patched.setattr(proof, "wire_for", Wire)
+        first, _gone = move(schema_target, "in place")
+    source.add_chat("later")
+    second, _gone = move(schema_target, "in place")
+    assert isinstance(second, dict), second
+    assert second["changed"]
+    digests = [{table["name"]: table["digest"] for table in answer["tables"]} for answer in (first, second)]
+    assert digests[0]["user"] != digests[1]["user"]
+    with schema_target.connect() as connection:
+        connection.execute("UPDATE chat SET title = 'touched' WHERE id = 'c1'")
+    source.add_chat("latest")
+    refused, _gone = move(schema_target, "in place")
+    assert [problem["kind"] for problem in refused] == ["target_data"]

@@ -18,16 +18,11 @@ from ansible_collections.openwebui.postgres.plugins.module_utils._move import tr
 from ansible_collections.openwebui.postgres.plugins.module_utils._move.constraints import SetAside
 from ansible_collections.openwebui.postgres.plugins.module_utils._move.differences import Difference, Differences
 from ansible_collections.openwebui.postgres.plugins.module_utils._move.full_load import as_loaded
-from ansible_collections.openwebui.postgres.plugins.module_utils._move.loading import (
-    Clock,
-    Digest,
-    Loader,
-    Offended,
-    read_back,
-    shelter_sequences,
-)
+from ansible_collections.openwebui.postgres.plugins.module_utils._move.loading import Clock, Loader, Offended
 from ansible_collections.openwebui.postgres.plugins.module_utils._move.plan import Plan
+from ansible_collections.openwebui.postgres.plugins.module_utils._move.proof import Digest, read_back
 from ansible_collections.openwebui.postgres.plugins.module_utils._move.scan import Repairs, TablePlan
+from ansible_collections.openwebui.postgres.plugins.module_utils._move.sequences import shelter_sequences
 from ansible_collections.openwebui.postgres.plugins.module_utils._move.target import Target
 from ansible_collections.openwebui.postgres.plugins.module_utils._postgres.connection import PSYCOPG_IMPORT_ERROR
 from ansible_collections.openwebui.postgres.plugins.module_utils._postgres.errors import in_words, is_row_fault

@@ -10,18 +10,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.openwebui.postgres.plugins.module_utils._move.loading import (
-    Clock,
-    Digest,
-    Loader,
-    Offended,
-    lock,
-    prove,
-    shelter_sequences,
-)
+from ansible_collections.openwebui.postgres.plugins.module_utils._move.loading import Clock, Loader, Offended, lock
 from ansible_collections.openwebui.postgres.plugins.module_utils._move.plan import Omit, Plan
+from ansible_collections.openwebui.postgres.plugins.module_utils._move.proof import Digest, prove
 from ansible_collections.openwebui.postgres.plugins.module_utils._move.scan import Repairs, RowReader, TablePlan, scan
 from ansible_collections.openwebui.postgres.plugins.module_utils._move.second_look import SecondLook
+from ansible_collections.openwebui.postgres.plugins.module_utils._move.sequences import shelter_sequences
 from ansible_collections.openwebui.postgres.plugins.module_utils._move.target import Target
 from ansible_collections.openwebui.postgres.plugins.module_utils._postgres.connection import PSYCOPG_IMPORT_ERROR
 from ansible_collections.openwebui.postgres.plugins.module_utils._postgres.errors import guard, in_words, is_row_fault

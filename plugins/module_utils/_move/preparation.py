@@ -12,8 +12,9 @@ from typing import Any, NamedTuple
 
 from ansible_collections.openwebui.postgres.plugins.module_utils._move import bookkeeping as _bookkeeping
 from ansible_collections.openwebui.postgres.plugins.module_utils._move import traces as _traces
-from ansible_collections.openwebui.postgres.plugins.module_utils._move.loading import Clock, read_back
+from ansible_collections.openwebui.postgres.plugins.module_utils._move.loading import Clock
 from ansible_collections.openwebui.postgres.plugins.module_utils._move.plan import Plan, make_plan
+from ansible_collections.openwebui.postgres.plugins.module_utils._move.proof import holds
 from ansible_collections.openwebui.postgres.plugins.module_utils._move.request import Request
 from ansible_collections.openwebui.postgres.plugins.module_utils._move.revisions import is_known_table
 from ansible_collections.openwebui.postgres.plugins.module_utils._move.scan import Repairs
@@ -197,7 +198,7 @@ class Preparation:
         if self.last.abandoned:
             return True
         known = {table["name"]: table["digest"] for table in self.last.tables}
-        return set(known) == set(plan.names) and all(str(read_back(self.target, table)) == known[table.name] for table in plan.tables)
+        return set(known) == set(plan.names) and all(holds(self.target, table, known[table.name]) for table in plan.tables)
 
     def _nobody_wrote_since(self, preload: _bookkeeping.Preload, plan: Plan) -> bool:
         """Whether the target holds what was loaded ahead from a snapshot of this source, and nothing else."""
@@ -212,9 +213,7 @@ class Preparation:
         if by_us and all(found.count(name) == known[name]["rows"] for name in found.rows):
             return True
         # As after a restore of the target: other numbers, and yet the same rows.
-        return set(known) == set(plan.names) and all(
-            str(read_back(self.target, table)) == known[table.name]["digest"] for table in plan.tables
-        )
+        return set(known) == set(plan.names) and all(holds(self.target, table, known[table.name]["digest"]) for table in plan.tables)
 
     def answer(self, plan: Plan, loaded: list[dict[str, Any]], repairs: Repairs, run_id: str | None) -> dict[str, Any]:
         """What the module returns."""
