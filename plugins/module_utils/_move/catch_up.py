@@ -125,10 +125,9 @@ class CatchUp:
             elif difference.come:
                 self._loader.load(self._found.come(difference.table, repairs, self._findings))
         try:
-            aside.restore()
+            self._loader.finish(self.plan, aside)
         except Refused as refused:
             raise CannotApply(refused.problems[0].message) from None
-        self._loader.finish(self.plan)
 
     def _demand_no_keys(self, touched: list[str]) -> None:
         """A foreign key that could not be set aside would take rows with it, or set their columns to NULL."""
