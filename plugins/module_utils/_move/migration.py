@@ -161,10 +161,9 @@ class _Migration(Preparation):
         with self.clock.phase("total"), open_source(self.request.path) as source:
             with self.clock.phase("plan"):
                 plan = self.plan(source)
-            self.findings.refuse_if_any()
-            if self._is_loaded(plan):
-                return self._already_preloaded(plan)
-            with self.clock.phase("plan"):
+                self.findings.refuse_if_any()
+                if self._is_loaded(plan):
+                    return self._already_preloaded(plan)
                 road = self._choose(source, plan)
             repairs = self.repairs(Quarantine(self.request.quarantine, "repaired"))
             orphans = Quarantine(self.request.quarantine, "orphans")
