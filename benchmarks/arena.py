@@ -91,10 +91,7 @@ class _Arena:
 
     def run(self) -> dict[str, Any]:
         load = os.getloadavg()[0]
-        results = [self._result(Module())]
-        for kind in contestants.PEERS:
-            if kind.name in self.options.peers:
-                results.append(self._result(kind()))
+        results = self._results()
         return {
             "size_mb": round(self.source.stat().st_size / 1e6),
             "rows": sum(self.rows.values()),
@@ -115,15 +112,33 @@ class _Arena:
             "contestants": results,
         }
 
-    def _result(self, contestant: Contestant) -> dict[str, Any]:
+    def _results(self) -> list[dict[str, Any]]:
+        """One row of the table for each contestant. They take turns: whatever else the machine has to do meets all of them."""
+        everybody = [Module(), *(kind() for kind in contestants.PEERS if kind.name in self.options.peers)]
+        runs: dict[Contestant, list[dict[str, Any]]] = {contestant: [] for contestant in everybody}
+        left_out: dict[Contestant, str] = {}
+        for turn in range(self.options.repeat):
+            for contestant in everybody:
+                if contestant in left_out:
+                    continue
+                try:
+                    if not turn:
+                        self._prepare(contestant)
+                    runs[contestant].append(self._run(contestant))
+                except LabError as error:
+                    left_out[contestant] = str(error)
+        return [self._result(contestant, runs[contestant], left_out.get(contestant)) for contestant in everybody]
+
+    def _prepare(self, contestant: Contestant) -> None:
+        contestant.install()
+        if isinstance(contestant, PgRestore):
+            self._make_dump(contestant)
+
+    @staticmethod
+    def _result(contestant: Contestant, runs: list[dict[str, Any]], left_out: str | None) -> dict[str, Any]:
         """All runs of one contestant as one row of the table."""
-        try:
-            contestant.install()
-            if isinstance(contestant, PgRestore):
-                self._make_dump(contestant)
-            runs = [self._run(contestant) for _turn in range(self.options.repeat)]
-        except LabError as error:
-            return {"name": contestant.name, "note": contestant.note, "left_out": str(error)}
+        if left_out is not None:
+            return {"name": contestant.name, "note": contestant.note, "left_out": left_out}
         worst = max(runs, key=lambda run: (run["exit_code"] != 0, run["rows_lost"]))
         return {
             "name": contestant.name,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-RATIO_AIM = 0.55
+RATIO_AIM = 0.40
 SPEED_UP_AIM = 10
 MEMORY_AIM_MB = 100
 

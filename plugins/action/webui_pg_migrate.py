@@ -29,7 +29,13 @@ LINE_EVERY_PERCENT = 10
 TIME_LIMIT = 7 * 24 * 3600
 
 MEGABYTE = 1_000_000
-_DOING = {"scan": "looking at every value", "load": "loading", "rehearse": "loading for a trial", "prove": "reading back"}
+_DOING = {
+    "scan": "looking at every value",
+    "compare": "looking for what has changed",
+    "load": "loading",
+    "rehearse": "loading for a trial",
+    "prove": "reading back",
+}
 
 
 class Narrator:
@@ -90,7 +96,7 @@ class ActionModule(ActionBase):
 
     def _wanted(self) -> bool:
         arguments = self._task.args
-        if arguments.get("state", "migrated") != "migrated" or arguments.get("progress_file"):
+        if arguments.get("state", "migrated") not in ("migrated", "preloaded") or arguments.get("progress_file"):
             return False
         return boolean(arguments.get("progress", True), strict=False)
 

@@ -19,8 +19,8 @@ INTERVAL = 0.5
 class Progress:
     """What is done of what there is to do. Writes are atomic, so that a reader never sees half a state.
 
-    The state holds C(phase) (C(plan), C(scan), C(load), C(rehearse), C(prove) or C(commit)), C(table), C(rows) and C(bytes) done in
-    this phase, C(rows_total), C(bytes_total) (an estimate; 0 where bytes are not counted), C(seconds).
+    The state holds C(phase) (C(plan), C(scan), C(compare), C(load), C(rehearse), C(prove) or C(commit)), C(table), C(rows) and C(bytes)
+    done in this phase, C(rows_total), C(bytes_total) (an estimate; 0 where bytes are not counted), C(seconds).
     """
 
     def __init__(self, path: str | None) -> None:

@@ -32,14 +32,34 @@ options:
       - It is this file that later runs recognise, and that must not have been written to since it was copied. Neither file is
         changed.
     type: path
+  snapshot:
+    description:
+      - A snapshot of O(path) that was loaded ahead with O(state=preloaded). Only the rows that differ between the two files are then
+        removed and loaded, as RV(road) tells. The snapshot has to be as it was, in whatever place, and is only read.
+      - Whenever that is not possible, everything is loaded as without it, and RV(road_reason) says why. The outcome is the same.
+    type: path
   state:
     description:
       - With V(migrated), the target holds the data of the source.
       - With V(abandoned), the last run from this source into this target is marked as called off, because Open WebUI went
-        back to SQLite. What it loaded may then be replaced by the next run, whatever became of it. No row is removed.
+        back to SQLite. What it loaded may then be replaced by the next run, whatever became of it. No row is removed. What was loaded
+        ahead stays as it is.
+      - With V(preloaded), the target holds the data of O(path), a snapshot that M(openwebui.postgres.webui_sqlite_backup) made while
+        Open WebUI is working, or a copy of it that was upgraded since, with the manifest beside it still. It is checked, loaded and read
+        back as in a migration, and noted as loaded ahead. That is no migration, nothing takes it for one, and the next run completes or
+        replaces it. A later snapshot is loaded on top of an earlier one by what differs, if the earlier one is still there.
     type: str
-    choices: [migrated, abandoned]
+    choices: [migrated, abandoned, preloaded]
     default: migrated
+  orphans:
+    description:
+      - What to do with rows whose parent is gone. With V(leave_out) they are left out on the way, or lose the reference where the foreign
+        key says C(SET NULL), exactly as M(openwebui.postgres.webui_orphan_clean) would do it in the source, which is not written to.
+      - The rows as they were are kept in a file in O(quarantine), RV(quarantine_file), which that module can put back. A snapshot that is
+        loaded ahead holds them itself.
+    type: str
+    choices: [refuse, leave_out]
+    default: refuse
   repair:
     description:
       - Repair values that PostgreSQL does not take and that can be repaired, and report each. The original is kept in a file
@@ -71,7 +91,8 @@ options:
     default: []
   quarantine:
     description:
-      - Folder for the originals of repaired values. Without it they are found in the source only.
+      - Folder for the originals of repaired values, and for orphaned rows. Without it they are found in the source only.
+      - Required with O(orphans=leave_out).
     type: path
   live:
     description:
@@ -112,14 +133,15 @@ attributes:
     details:
       - Looks at every value of the source, then loads everything into the target, reads it back, and rolls back. The target is
         afterwards exactly as it was. See O(rehearse) for what that costs, and for less of it.
-      - Orphaned rows are reported, and left out of what is loaded.
+      - Orphaned rows are reported, and left out of what is loaded. With O(orphans=leave_out) they are no reason to refuse.
+      - RV(road) is the one that a run would take now.
   diff_mode:
     support: none
     details:
       - The rows of a migration are not shown.
   idempotent:
     details:
-      - A target into which the source has been moved is left as it is.
+      - A target into which the source has been moved is left as it is, and so is one that holds the snapshot that is to be loaded ahead.
 notes:
   - Nothing that the module sets outlives its transactions, so it works through PgBouncer with C(pool_mode) V(session) and
     V(transaction). With V(statement) it is refused.
@@ -163,6 +185,28 @@ EXAMPLES = r"""
     login_db: open_webui
   register: migration
 
+- name: Load a snapshot ahead while Open WebUI is working
+  openwebui.postgres.webui_pg_migrate:
+    path: "{{ snapshot.backup_file }}"
+    state: preloaded
+    orphans: leave_out
+    quarantine: /var/backups/open-webui/quarantine
+    login_host: 127.0.0.1
+    login_user: open_webui
+    login_password: "{{ webui_database_password }}"
+    login_db: open_webui
+
+- name: Migrate what has changed since, with Open WebUI stopped
+  openwebui.postgres.webui_pg_migrate:
+    path: /srv/open-webui/webui.db
+    snapshot: "{{ snapshot.backup_file }}"
+    orphans: leave_out
+    quarantine: /var/backups/open-webui/quarantine
+    login_host: 127.0.0.1
+    login_user: open_webui
+    login_password: "{{ webui_database_password }}"
+    login_db: open_webui
+
 - name: Migrate a copy that was upgraded
   openwebui.postgres.webui_pg_migrate:
     path: /var/lib/openwebui-postgres/open-webui/upgrade/webui-20260501T030000.123456Z.db
@@ -184,10 +228,47 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+road:
+  description:
+    - How the rows came into the target. V(full), all of them were loaded; V(differences), only those that differ from O(snapshot).
+    - In check mode, the road that a run would take.
+  returned: when a migration or a load ahead ran or was rehearsed
+  type: str
+  sample: differences
+road_reason:
+  description: Why it is that road, in words.
+  returned: when a migration or a load ahead ran or was rehearsed
+  type: str
+  sample: the target holds the snapshot /var/backups/open-webui/webui-20260501T030000.123456Z.db
+preload_id:
+  description:
+    - The row in C(webui_migration.preload) of the target that tells of what was loaded ahead. Null where nothing was.
+  returned: when a migration or a load ahead ran
+  type: str
+  sample: 0d8b1c8e-4f5e-9c1b-6f0e-1c4d5e0f3a2b
+removed:
+  description: Rows that were left out because their parent is gone, by table and by the table whose row they refer to in vain.
+  returned: with O(orphans=leave_out), when a migration or a load ahead ran or was rehearsed
+  type: list
+  elements: dict
+  sample: [{"table": "chat_file", "parent": "chat", "rows": 12}]
+nulled:
+  description: Rows that were loaded with NULL as their reference, because its row is gone.
+  returned: with O(orphans=leave_out), when a migration or a load ahead ran or was rehearsed
+  type: list
+  elements: dict
+  sample: [{"table": "knowledge_file", "parent": "knowledge_directory", "column": "directory_id", "rows": 1}]
+quarantine_file:
+  description:
+    - The file that holds these rows as they were, one JSON object a line. Null when there are none, in check mode, and with
+      O(state=preloaded).
+  returned: with O(orphans=leave_out), when a migration or a load ahead ran or was rehearsed
+  type: str
+  sample: /var/backups/open-webui/quarantine/orphans-20260501T030000.123456Z.jsonl
 tables:
   description:
     - The tables in the order in which they were loaded. With O(rehearse=scan), only their names and numbers of rows.
-  returned: success, with O(state=migrated)
+  returned: success, unless O(state=abandoned)
   type: list
   elements: dict
   contains:
@@ -211,19 +292,27 @@ tables:
       description: Digest of all its rows, whatever their order, equal on both sides.
       type: str
       sample: 5f0c0b6e8d1f0e35b7a9
+    gone:
+      description: With RV(road=differences), the rows that were removed because they are not in the source any more, or not as they were.
+      type: int
+      sample: 3
+    come:
+      description: With RV(road=differences), the rows that were loaded because the snapshot does not have them, or not as they are.
+      type: int
+      sample: 5
 rows:
   description: Rows in all tables.
-  returned: success, with O(state=migrated)
+  returned: success, unless O(state=abandoned)
   type: int
   sample: 113001
 bytes:
   description: Bytes that went through COPY.
-  returned: success, with O(state=migrated)
+  returned: success, unless O(state=abandoned)
   type: int
   sample: 508000000
 seconds:
-  description: Seconds by phase, V(plan), V(load), V(prove), V(commit) and V(analyze); V(plan), V(scan), V(load) and
-      V(prove) in check mode.
+  description: Seconds by phase, V(plan), V(compare) where differences were looked for, V(load), V(prove), V(commit) and V(analyze);
+      V(plan), V(scan), V(load) and V(prove) in check mode.
   returned: when a migration ran or was rehearsed
   type: dict
   sample: {"plan": 0.21, "load": 4.02, "prove": 0.83, "commit": 0.01, "analyze": 0.4, "total": 5.1}
@@ -270,11 +359,12 @@ left_out:
       sample: 12
 revision:
   description: The alembic revision of both sides.
-  returned: success, with O(state=migrated)
+  returned: success, unless O(state=abandoned)
   type: str
   sample: 0bd252b206fb
 run_id:
-  description: The row in C(webui_migration.run) of the target that tells of this migration. Null in check mode.
+  description:
+    - The row in C(webui_migration.run) of the target that tells of this migration. Null in check mode, and for what is loaded ahead.
   returned: success
   type: str
   sample: 6d7f6f9e-6f0e-4f5e-9c1b-0f3a2b1c4d5e
@@ -287,7 +377,7 @@ rehearsed:
   sample: load
 already_migrated:
   description: Whether the target holds this source already, so that nothing was done.
-  returned: success, with O(state=migrated)
+  returned: success, unless O(state=abandoned)
   type: bool
   sample: false
 problems:
@@ -344,7 +434,9 @@ def argument_spec() -> dict:
     return {
         "path": {"type": "path", "required": True},
         "copy_of": {"type": "path"},
-        "state": {"type": "str", "choices": ["migrated", "abandoned"], "default": "migrated"},
+        "snapshot": {"type": "path"},
+        "state": {"type": "str", "choices": ["migrated", "abandoned", "preloaded"], "default": "migrated"},
+        "orphans": {"type": "str", "choices": ["refuse", "leave_out"], "default": "refuse"},
         "repair": {"type": "bool", "default": True},
         "invalid_utf8": {"type": "str", "choices": ["refuse", "replace"], "default": "refuse"},
         "target_data": {"type": "str", "choices": ["refuse", "replace"], "default": "refuse"},
@@ -371,11 +463,18 @@ def request_from(params: dict) -> Request:
         live=params["live"],
         exclude_tables=tuple(params["exclude_tables"]),
         rehearse=params["rehearse"],
+        leave_out_orphans=params["orphans"] == "leave_out",
+        snapshot=params["snapshot"],
+        ahead=params["state"] == "preloaded",
     )
 
 
 def main() -> None:
-    module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
+    module = AnsibleModule(
+        argument_spec=argument_spec(),
+        required_if=[("orphans", "leave_out", ("quarantine",))],
+        supports_check_mode=True,
+    )
     require_psycopg(module)
     answer(module, lambda: _done(module.params, module.check_mode))
 

@@ -8,7 +8,7 @@ Note that this module_utils is private to the collection. Its API can change at 
 
 from __future__ import annotations
 
-from typing import NamedTuple, Sequence
+from typing import Callable, NamedTuple, Optional, Sequence
 
 from ansible_collections.openwebui.postgres.plugins.module_utils._move.comparison import (
     Comparison,
@@ -25,6 +25,7 @@ from ansible_collections.openwebui.postgres.plugins.module_utils._openwebui impo
 from ansible_collections.openwebui.postgres.plugins.module_utils._problems import KEYS_SHOWN, Findings, Refused, key_text
 from ansible_collections.openwebui.postgres.plugins.module_utils._sqlite.database import ForeignKey as SourceForeignKey
 from ansible_collections.openwebui.postgres.plugins.module_utils._sqlite.database import Source, fold, quote
+from ansible_collections.openwebui.postgres.plugins.module_utils._sqlite.orphans import Omission
 
 
 class Plan(NamedTuple):
@@ -56,10 +57,19 @@ class Plan(NamedTuple):
         return [table.name for table in self.tables]
 
 
-def make_plan(source: Source, target: Target, findings: Findings, exclude: Sequence[str] = ()) -> Plan | None:
+# How a table, called by an alias in a query, reads without what is left out of it.
+Omit = Callable[[str, str], Optional[Omission]]
+
+
+def omit_nothing(_table: str, _alias: str) -> None:
+    """Of no table anything is left out."""
+
+
+def make_plan(source: Source, target: Target, findings: Findings, exclude: Sequence[str] = (), omit: Omit = omit_nothing) -> Plan | None:
     """Compare both sides. None where they are too different to compare further; the findings say why.
 
     :param exclude: tables of the source that are not to be moved.
+    :param omit: tells which orphans are left out on the way.
     """
     target_tables = target.tables()
     revision = _common_revision(source, target, target_tables, findings)
@@ -73,7 +83,7 @@ def make_plan(source: Source, target: Target, findings: Findings, exclude: Seque
     lost = {name for name, twin in compared.excluded.items() if twin not in compared.plans}
     refuse_broken_references(source, filled, lost, findings)
     foreign_keys = [key for key in filled if fold(key.parent) not in {fold(name) for name in lost}]
-    find_orphans(source, foreign_keys, compared, target_tables, findings)
+    find_orphans(source, foreign_keys, compared, target_tables, findings, omit)
     tables = [compared.plans[name] for name in _parents_first(compared.plans, foreign_keys, findings)]
     return Plan(tables, compared.left_out, revision, _dependents(compared, revision, all_keys))
 
@@ -125,7 +135,12 @@ def _dependents(compared: Comparison, revision: str, foreign_keys: list[ForeignK
 
 
 def find_orphans(
-    source: Source, foreign_keys: list[ForeignKey], compared: Comparison, target_tables: dict[str, TargetTable], findings: Findings
+    source: Source,
+    foreign_keys: list[ForeignKey],
+    compared: Comparison,
+    target_tables: dict[str, TargetTable],
+    findings: Findings,
+    omit: Omit = omit_nothing,
 ) -> None:
     """Rows of the source that would violate a foreign key of the target, which the source may not even declare."""
     known = {fold(name) for name in source.tables()}
@@ -134,7 +149,25 @@ def find_orphans(
         comparable = fold(key.parent) in known and {fold(column.name) for column in source.readable_columns(key.parent)}.issuperset(
             map(fold, key.parent_columns)
         )
-        _Reference(source, key, compared.plans[key.table].key, parent, comparable).find(findings)
+        _Reference(source, key, compared.plans[key.table].key, parent, comparable, omit).find(findings)
+
+
+class _Reading:
+    """A table in a query, read without its orphans where these are left out.
+
+    :ivar stays: SQL condition for the rows that are not.
+    """
+
+    def __init__(self, alias: str, omission: Omission | None) -> None:
+        self._alias = alias
+        self._nulled = {fold(name): condition for name, condition in omission.nulled.items()} if omission else {}
+        self.stays = omission.stays if omission else "1"
+
+    def value(self, column: str) -> str:
+        """A column, as SQL."""
+        name = f"{self._alias}.{quote(column)}"
+        lost = self._nulled.get(fold(column))
+        return f"(CASE WHEN NOT ({lost}) THEN {name} END)" if lost else name
 
 
 class _Reference:
@@ -144,26 +177,39 @@ class _Reference:
     :param comparable: whether the source has what the key refers to.
     """
 
-    def __init__(self, source: Source, key: ForeignKey, row_key: Sequence[str], parent: TargetTable | None, comparable: bool) -> None:
+    def __init__(
+        self,
+        source: Source,
+        key: ForeignKey,
+        row_key: Sequence[str],
+        parent: TargetTable | None,
+        comparable: bool,
+        omit: Omit = omit_nothing,
+    ) -> None:
         self.source = source
         self.key = key
         self.row_key = row_key
         self.columns = ", ".join(key.columns)
-        self.filled = " AND ".join(f"child.{quote(column)} IS NOT NULL" for column in key.columns)
+        child = _Reading("child", omit(key.table, "child"))
+        others = _Reading("parent", omit(key.parent, "parent"))
+        self._stays, self._parent_stays = child.stays, others.stays
+        self._filled_in = [f"{child.value(column)} IS NOT NULL" for column in key.columns]
+        self.filled = " AND ".join(self._filled_in)
         alike, equal = [], []
         for ours, theirs in zip(key.columns, key.parent_columns):
             column = parent.columns.get(theirs) if parent else None
             # SQLite compares as the column of the parent declares it; PostgreSQL has few types and collations for that.
             tolerant = key.tolerant or (column is not None and column.type == "citext")
             order = " COLLATE NOCASE" if tolerant else ""
-            alike.append(f"parent.{quote(theirs)}{order} = child.{quote(ours)}")
-            equal.append(f"parent.{quote(theirs)}{order or ' COLLATE BINARY'} = child.{quote(ours)}")
+            alike.append(f"{others.value(theirs)}{order} = {child.value(ours)}")
+            equal.append(f"{others.value(theirs)}{order or ' COLLATE BINARY'} = {child.value(ours)}")
         self._alike = self._gone(alike) if comparable else "1"
         # What is equal is alike as well; that is said for the sake of an index.
         self._equal = self._gone(alike + equal) if comparable else "1"
 
     def _gone(self, conditions: list[str]) -> str:
-        return f"NOT EXISTS (SELECT 1 FROM main.{quote(self.key.parent)} AS parent WHERE {' AND '.join(conditions)})"
+        met = " AND ".join([*conditions, self._parent_stays])
+        return f"NOT EXISTS (SELECT 1 FROM main.{quote(self.key.parent)} AS parent WHERE {met})"
 
     def find(self, findings: Findings) -> None:
         """Note what is wrong with it."""
@@ -199,7 +245,7 @@ class _Reference:
             )
 
     def _find_half_filled(self, findings: Findings) -> None:
-        some = " OR ".join(f"child.{quote(column)} IS NOT NULL" for column in self.key.columns)
+        some = " OR ".join(self._filled_in)
         condition = f"({some}) AND NOT ({self.filled})"
         rows = self._count(condition)
         if rows:
@@ -214,14 +260,15 @@ class _Reference:
         findings.add(kind, f"{self.key.table}.{self.columns}: {message}", table=self.key.table, column=self.columns)
 
     def _count(self, condition: str) -> int:
-        return int(self.source.value(f"SELECT count(*) FROM main.{quote(self.key.table)} AS child WHERE {condition}"))
+        return int(self.source.value(f"SELECT count(*) FROM main.{quote(self.key.table)} AS child WHERE {self._stays} AND {condition}"))
 
     def _names(self, condition: str) -> str:
         """The first of the rows by their keys, to be put in brackets after a message."""
         if not self.row_key:
             return ""
         columns = ", ".join(f"child.{quote(column)}" for column in self.row_key)
-        query = f"SELECT {columns} FROM main.{quote(self.key.table)} AS child WHERE {condition} ORDER BY {columns} LIMIT {KEYS_SHOWN + 1}"
+        rows = f"SELECT {columns} FROM main.{quote(self.key.table)} AS child WHERE {self._stays} AND {condition}"
+        query = f"{rows} ORDER BY {columns} LIMIT {KEYS_SHOWN + 1}"
         keys = [key_text(row) for row in self.source.query(query)]
         more = ", ..." if len(keys) > KEYS_SHOWN else ""
         return f" ({', '.join(keys[:KEYS_SHOWN])}{more})"

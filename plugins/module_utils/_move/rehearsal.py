@@ -10,8 +10,9 @@ Note that this module_utils is private to the collection. Its API can change at 
 
 from __future__ import annotations
 
-from ansible_collections.openwebui.postgres.plugins.module_utils._move.loading import lock, shelter_sequences
+from ansible_collections.openwebui.postgres.plugins.module_utils._move.loading import lock
 from ansible_collections.openwebui.postgres.plugins.module_utils._move.plan import Plan
+from ansible_collections.openwebui.postgres.plugins.module_utils._move.sequences import shelter_sequences
 from ansible_collections.openwebui.postgres.plugins.module_utils._move.target import Target
 from ansible_collections.openwebui.postgres.plugins.module_utils._postgres.connection import PSYCOPG_IMPORT_ERROR
 

@@ -238,6 +238,9 @@ class SecondLook:
         return None
 
     def _report(self, table: TablePlan, offenders: dict[int, _Offence]) -> None:
+        if any(offence.kind for offence in offenders.values()):
+            # Whichever table spoke up first.
+            self.probe(table)
         told = {number: offence for number, offence in offenders.items() if not self._names(table, offence.kind)}
         if not told:
             return

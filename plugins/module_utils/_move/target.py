@@ -176,6 +176,10 @@ class Target:
         """Which of these tables have policies of row-level security that bind the connected role, and whether as its owner."""
         return self.rows(_SECURED, self.schema, tables)
 
+    def has_inserting_triggers(self, tables: list[str]) -> bool:
+        """Whether somebody's trigger fires when rows are added to one of these tables."""
+        return bool(self.rows(_INSERTING_TRIGGERS, self.schema, tables))
+
     def emptying_triggers(self, tables: list[str]) -> list[tuple[str, str, str]]:
         """The triggers that fire when these tables are emptied: table, name and function."""
         return self.rows(_EMPTYING_TRIGGERS, self.schema, tables)
@@ -417,6 +421,13 @@ _SECURED = """
       FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
      WHERE n.nspname = %s AND c.relname = ANY (%s) AND c.relkind IN ('r', 'p') AND row_security_active(c.oid)
      ORDER BY c.relname"""
+
+# 4 is TRIGGER_TYPE_INSERT.
+_INSERTING_TRIGGERS = """
+    SELECT 1
+      FROM pg_trigger AS t JOIN pg_class AS c ON c.oid = t.tgrelid JOIN pg_namespace AS n ON n.oid = c.relnamespace
+     WHERE n.nspname = %s AND c.relname = ANY (%s) AND NOT t.tgisinternal AND t.tgtype & 4 <> 0 AND t.tgenabled IN ('O', 'A')
+     LIMIT 1"""
 
 # 32 is TRIGGER_TYPE_TRUNCATE.
 _EMPTYING_TRIGGERS = """

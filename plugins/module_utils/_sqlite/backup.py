@@ -139,6 +139,28 @@ def is_copy_of(file: str, path: str) -> bool:
     return (backup.manifest["source"], backup.manifest["fingerprint"]) == (os.path.realpath(path), look(path).fingerprint)
 
 
+class Origin(NamedTuple):
+    """Where a copy comes from, by its manifest.
+
+    :ivar sha256: of the copy when it was made.
+    """
+
+    source: str
+    fingerprint: str
+    sha256: str
+
+
+def origin(file: str) -> Origin | None:
+    """Which file a copy was made of; None where it has no manifest of ours beside it."""
+    backup = _read_manifest(file + MANIFEST)
+    return Origin(*(backup.manifest[name] for name in Origin._fields)) if backup else None
+
+
+def sha256_of(path: str) -> str:
+    """The digest of a whole file."""
+    return _sha256(path)
+
+
 def _read_manifest(manifest_file: str) -> Backup | None:
     """The copy that a manifest stands beside: never another one, whatever the manifest says."""
     file = manifest_file[: -len(MANIFEST)]

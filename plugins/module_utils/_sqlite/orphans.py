@@ -34,6 +34,9 @@ NULLED = "nulled"
 # The fate of an orphan is to be removed, or to be nulled by the foreign key of that number (they count from 1).
 _REMOVE = 0
 
+# The temporary table in which they are noted.
+_FOUND = "webui_orphan"
+
 # Of a row that is to be nulled: it is not to be removed as well.
 _STAYS = (
     "NOT EXISTS (SELECT 1 FROM temp.webui_orphan AS gone "
@@ -316,15 +319,19 @@ class Orphans:
             "diff": {"before": before, "after": after},
         }
 
-    def omission(self, name: str) -> Omission | None:
-        """How to read a table without its orphans, as long as the source is open. None where it has none to lose."""
-        position = next((position for position, table in enumerate(self.tables) if table.name == name), None)
+    def omission(self, name: str, alias: str = "", found: str = _FOUND) -> Omission | None:
+        """How to read a table without its orphans, as long as the source is open. None where it has none to lose.
+
+        :param alias: what the table is called in the query, where it is one of several.
+        :param found: the temporary table that tells of the orphans, where they are another source's (:meth:`tell`).
+        """
+        position = next((position for position, table in enumerate(self.tables) if fold(table.name) == fold(name)), None)
         if position is None:
             return None
-        rowid = self.tables[position].rowid
+        rowid = f"{alias}.{self.tables[position].rowid}" if alias else self.tables[position].rowid
 
         def meets(fate: int) -> str:
-            return f"{rowid} IN (SELECT id FROM temp.webui_orphan WHERE child = {position} AND fate = {fate})"
+            return f"{rowid} IN (SELECT id FROM temp.{found} WHERE child = {position} AND fate = {fate})"
 
         nulled: dict[str, str] = {}
         for link in self.links:
@@ -332,6 +339,12 @@ class Orphans:
                 for column in link.key.columns:
                     nulled[column] = " OR ".join(filter(None, (nulled.get(column), meets(link.fate))))
         return Omission(f"NOT {meets(_REMOVE)}", nulled)
+
+    def tell(self, other: Source, found: str) -> None:
+        """Note in a temporary table of another source which rows of this one are orphans, for :meth:`omission`."""
+        other.execute(f"CREATE TEMP TABLE {found} (child INTEGER, fate INTEGER, id INTEGER, PRIMARY KEY (child, fate, id)) WITHOUT ROWID")
+        for row in self.source.query(f"SELECT child, fate, id FROM temp.{_FOUND}"):
+            other.execute(f"INSERT INTO temp.{found} VALUES (?, ?, ?)", row)
 
     def save(self, quarantine: Quarantine) -> None:
         """Write the rows as they are into quarantine."""

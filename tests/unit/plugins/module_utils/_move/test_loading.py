@@ -11,7 +11,8 @@ import re
 
 import pytest
 from ansible_collections.openwebui.postgres.plugins.module_utils._move import loading as _loading
-from ansible_collections.openwebui.postgres.plugins.module_utils._move.loading import Clock, Digest
+from ansible_collections.openwebui.postgres.plugins.module_utils._move.loading import Clock
+from ansible_collections.openwebui.postgres.plugins.module_utils._move.proof import Digest
 
 ROWS = [b"a\t1\n", b"b\t2\n", b"c\t\\N\n", "d\té\n".encode(), b"e\t\n"]
 

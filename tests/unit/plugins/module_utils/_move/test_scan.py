@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Iterator, NamedTuple
 
 import pytest
-from ansible_collections.openwebui.postgres.plugins.module_utils._move.scan import Repairs, RowReader, TablePlan, scan
+from ansible_collections.openwebui.postgres.plugins.module_utils._move.scan import LOT_SIZE, Repairs, RowReader, TablePlan, scan
 from ansible_collections.openwebui.postgres.plugins.module_utils._move.values import TargetColumn
+from ansible_collections.openwebui.postgres.plugins.module_utils._move.wire import wire_for
 from ansible_collections.openwebui.postgres.plugins.module_utils._problems import Findings
 from ansible_collections.openwebui.postgres.plugins.module_utils._progress import Progress
 from ansible_collections.openwebui.postgres.plugins.module_utils._sqlite.database import open_source
@@ -265,3 +266,42 @@ def test_a_scan_goes_through_all_tables_and_tells_how_far_it_is(make_source):
         assert len(repairs.listed) == 1000
         assert repairs.values.groups()[0]["keys"] == ["n1", "n2", "n3", "n4", "n5"]
         assert [problem.message for problem in findings.problems] == ["user u: name is NULL, but the column of the target is NOT NULL"]
+
+
+ODD_ROWS = (
+    "INSERT INTO note VALUES ('é', 'x\ty\n\\.', '{\"k\": \"\\u00e9\"}', 1, 5)",
+    "INSERT INTO note VALUES ('b', '', NULL, NULL, NULL)",
+    "INSERT INTO note VALUES ('nul', 'b' || char(0) || 'c', '[NaN]', 'TRUE', '7')",
+    "INSERT INTO note VALUES ('number', 12, 300, 0, 5.0)",
+    "INSERT INTO note VALUES ('refused', x'ff', 'not json', 2, 'x')",
+    "INSERT INTO note VALUES ('blank', 't', ' ', 1, 1)",
+)
+
+
+@pytest.mark.parametrize("thorough", [False, True])
+@pytest.mark.parametrize("rows", [0, 1, 255, 256, 257, 700])
+def test_binary_rows_are_the_same_as_those_in_text(make_source, thorough, rows):
+    """Many are looked at together; those that need a closer look are all told, wherever they stand among the others."""
+    many = f"WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {rows}) INSERT INTO note"
+    clean = f"{many} SELECT 'row-' || i, 'title', '{{\"i\": ' || i || '}}', i % 2, i FROM n WHERE {rows} > 0"
+    # Where it is not thorough, the first row that is refused ends it.
+    odd = ODD_ROWS if thorough else ODD_ROWS[:4]
+    with open_source(make_source(NOTE, clean, *odd, clean.replace("row-", "later-"))) as source:
+        wire = wire_for(PLAN.columns)
+        outcomes = []
+        for kind in (None, wire):
+            repairs, findings = Repairs(), Findings()
+            read_rows = [list(fields) for fields in RowReader(source, PLAN, repairs, findings, thorough).rows(kind)]
+            outcomes.append((read_rows, repairs.listed, [problem.as_result() for problem in findings.problems]))
+    (in_text, *rest), (in_binary, *others) = outcomes
+    assert len(in_text) == 2 * rows + (5 if thorough else 4)
+    assert in_binary == [[wire.field(column, field) for column, field in zip(PLAN.columns, fields)] for fields in in_text]
+    assert rest == others
+
+
+def test_rows_that_are_looked_at_together_are_few_where_they_are_large(make_source):
+    """Memory is bounded by the largest row."""
+    with open_source(
+        make_source(NOTE, f"INSERT INTO note (id, title) SELECT value, hex(zeroblob({LOT_SIZE})) FROM json_each('[1,2,3]')")
+    ) as source:
+        assert [len(lot) for lot in RowReader(source, PLAN, Repairs(), Findings(), thorough=False)._lots(True)] == [1, 1, 1]
