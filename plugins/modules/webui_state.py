@@ -222,6 +222,11 @@ revision:
   returned: with O(state=serving)
   type: str
   sample: 0bd252b206fb
+started_at:
+  description: When its start began, in seconds since 1970. Null where it was not started.
+  returned: with O(state=serving)
+  type: float
+  sample: 1795000030.5
 serving_at:
   description: Since when it serves, in seconds since 1970. Null where it does not, and in check mode.
   returned: with O(state=serving)

@@ -220,7 +220,7 @@ def serving(
     """
     running = runtime.is_running(instance)
     to_start = wish.start and not running
-    so_far.update(changed=to_start, started=False, running=running, serving_at=None)
+    so_far.update(changed=to_start, started=False, running=running, started_at=None, serving_at=None)
     so_far.update(health={"url": "", "healthy": False, "status": 0, "reason": ""}, connections=None, revision=None)
     if instance.get("missing"):
         # One that is still to be made. There is nothing to start, and nothing to wait for.
@@ -234,6 +234,7 @@ def serving(
     # A connection that was there before the start would prove nothing about it. Where nothing was started, any will do.
     since = clock.now() if to_start else None
     if to_start:
+        so_far["started_at"] = clock.date()
         runtime.start(instance)
         so_far["started"] = so_far["running"] = True
     patient.begin()
