@@ -93,7 +93,7 @@ attributes:
     support: full
 seealso:
   - module: openwebui.postgres.webui_container
-  - module: openwebui.postgres.webui_container_info
+  - module: openwebui.postgres.webui_info
 author:
   - openwebui.postgres contributors (@openwebui)
 """

@@ -69,7 +69,7 @@ attributes:
     description: Nothing is done to a file that is as asked for already.
     support: full
 seealso:
-  - module: openwebui.postgres.webui_env_file_info
+  - module: openwebui.postgres.webui_info
   - module: openwebui.postgres.webui_command
 author:
   - openwebui.postgres contributors (@openwebui)
