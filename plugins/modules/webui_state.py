@@ -106,7 +106,6 @@ notes:
   - Run it as the user that can stop and start Open WebUI, and see what its processes have open, which is root as a rule.
 seealso:
   - module: openwebui.postgres.webui_info
-  - module: openwebui.postgres.webui_source_info
 author:
   - openwebui.postgres contributors (@openwebui)
 """
@@ -170,7 +169,7 @@ at_rest_at:
   sample: 1795000003.5
 source:
   description:
-    - What M(openwebui.postgres.webui_source_info) returns of its C(webui.db). Empty where nothing says where that is.
+    - What RV(openwebui.postgres.webui_info#module:instance.source) tells of its C(webui.db). Empty where nothing says where that is.
   returned: with O(state=at_rest)
   type: dict
   sample:

@@ -233,7 +233,8 @@ def _told(wanted: Desired, wish: Wish) -> dict[str, Any]:
 
 
 def _on_target(instance: Instance) -> bool:
-    return instance["database"]["kind"] == "postgresql" and instance["database"]["where"] == instance["desired"]["place"]
+    used = instance["database"]
+    return bool(used["kind"] == "postgresql" and used["where"] == instance["desired"]["place"])
 
 
 def _not_there_yet(runtime: Runtime, instance: Instance, wish: Wish) -> list[Problem]:

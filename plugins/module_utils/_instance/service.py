@@ -69,7 +69,7 @@ print(json.dumps({
 
 
 def info(run: Run, unit: str, python: str, tell_environment: bool, log_lines: int, sqlite_path: str = "") -> dict[str, Any]:
-    """What the module webui_service_info returns.
+    """What a unit runs, and its environment where that is asked for.
 
     :param run: runs a command, given as a list, as the user ``user`` if one is named, with ``environment`` added to its own.
     :param sqlite_path: the file that is to be moved, where somebody has said so.

@@ -14,7 +14,7 @@ from typing import Sequence
 
 from ansible_collections.openwebui.postgres.plugins.module_utils._instance.command import ask, insist, run, wait_until_stopped
 from ansible_collections.openwebui.postgres.plugins.module_utils._instance.env_file import look, secrets_of
-from ansible_collections.openwebui.postgres.plugins.module_utils._instance.runtime import Capabilities, Instance, Runtime
+from ansible_collections.openwebui.postgres.plugins.module_utils._instance.runtime import Asked, Capabilities, Instance, Runtime
 from ansible_collections.openwebui.postgres.plugins.module_utils._instance.source import Service, of_commands
 from ansible_collections.openwebui.postgres.plugins.module_utils._problems import Problem, one_line, refuse
 
@@ -29,9 +29,9 @@ class Command(Runtime):
     capabilities = Capabilities()
     how_to_end = ", or make webui_command_stop wait until Open WebUI has ended"
 
-    @property
-    def how_to_connect(self) -> str:
-        return f" and that webui_command_start reads {self.asked.env_file}"
+    def __init__(self, asked: Asked) -> None:
+        super().__init__(asked)
+        self.how_to_connect = f" and that webui_command_start reads {asked.env_file}"
 
     def find(self) -> list[Instance]:
         """The one that the commands and the env file are about; none where there is no word of either."""

@@ -92,7 +92,8 @@ class Systemd(Runtime):
         self._systemctl("start", instance)
 
     def log(self, instance: Instance, lines: int) -> list[str]:
-        return info(self.run, instance["name"], self.asked.python, False, lines)["service"].get("log", [])
+        service = info(self.run, instance["name"], self.asked.python, False, lines)["service"]
+        return list(service.get("log", []))
 
     def _systemctl(self, what: str, instance: Instance | None = None) -> None:
         command = ["systemctl", what, *(["--", instance["name"]] if instance else [])]

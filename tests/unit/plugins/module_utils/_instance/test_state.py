@@ -326,6 +326,18 @@ def test_without_a_log_the_sentence_stands_alone(answers, time, lines, log_lines
     assert len(refusal(serve, chat, time, timeout=0, log_lines=log_lines).problems) == 1
 
 
+def test_a_log_that_cannot_be_had_hides_nothing(answers, time):
+    answers[:] = [Answer(502, "HTTP 502")]
+    chat = Chat()
+
+    def fail(_instance: Instance, _lines: int) -> list[str]:
+        raise refuse("engine", "the engine does not answer")
+
+    chat.log = fail
+    [problem] = refusal(serve, chat, time, timeout=0).problems
+    assert "did not answer with 200" in problem.message
+
+
 def test_one_that_has_ended_again_is_not_waited_for(answers, time):
     chat = Chat()
     answers[:] = [Answer(0, "connection refused")]
