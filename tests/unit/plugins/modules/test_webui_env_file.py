@@ -54,7 +54,8 @@ def test_there_and_back(call_module, path, options):
     )
     again = call_module(webui_env_file.main, options)
     assert (again["changed"], "diff" in again) == (False, False)
-    found = without_secrets(look(call_module, path, env=options["env"]))["instance"]
+    database = {"url": URL, "environment": {name: text for name, text in options["env"].items() if name != "DATABASE_URL"}}
+    found = without_secrets(look(call_module, path, database=database))["instance"]
     assert (found["database"]["on_target"], found["no_way_back"], found["sqlite_path"]) == (True, [], "/srv/webui.db")
     assert without_secrets(call_module(webui_env_file.main, {**options, "state": "restored"}))["changed"]
     assert path.read_text() == SOURCE
@@ -63,7 +64,9 @@ def test_there_and_back(call_module, path, options):
 def test_finalized(call_module, path, options):
     call_module(webui_env_file.main, options)
     assert call_module(webui_env_file.main, {**options, "state": "finalized"})["changed"]
-    assert look(call_module, path)["instance"]["no_way_back"]
+    assert look(call_module, path, database={"url": URL})["instance"]["no_way_back"]
+    # Of one that is elsewhere there is nothing to go back from.
+    assert look(call_module, path)["instance"]["no_way_back"] == []
 
 
 def test_refusals_are_one_line(call_module, tmp_path, options):

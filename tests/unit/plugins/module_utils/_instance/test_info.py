@@ -20,7 +20,7 @@ from ansible_collections.openwebui.postgres.plugins.module_utils._instance.runti
 from lab.fake_compose import FakeCompose
 from lab.fake_engine import IMAGE, frames
 
-WISH = info.Wish({}, {}, [], ["openwebui-postgres"], {}, settle_timeout=0)
+WISH = info.Wish({}, {}, settle_timeout=0)
 ON_TARGET = "DATABASE_URL=postgresql://openwebui:pw@openwebui-postgres:5432/openwebui"
 COMPOSE_LABELS = {"com.docker.compose.project": "chat", "com.docker.compose.service": "open-webui"}
 TAIL = "set the webui_command_ variables, or set webui_image and webui_data_dir to have a container made for the webui.db there."
@@ -342,8 +342,8 @@ def test_nothing_says_which_file_it_is(asked, tmp_path):
         ([ON_TARGET], {"database": {"name": "other"}}, False),
         ([ON_TARGET], {"database": {"mode": "external"}}, False),
         (["DATABASE_URL=postgresql://u:p@127.0.0.1:6432/openwebui"], {"database": {"mode": "external", "port": 6432}}, True),
-        (["DATABASE_URL=postgresql://u:p@db/x"], {"env": {"DATABASE_URL": "postgresql://w:q@db:5432/x"}}, True),
-        ([ON_TARGET], {"env": {"DATABASE_URL": "postgresql://w:q@db:5432/x"}}, False),
+        (["DATABASE_URL=postgresql://u:p@db/x"], {"database": {"url": "postgresql://w:q@db:5432/x"}}, True),
+        ([ON_TARGET], {"database": {"url": "postgresql://w:q@db:5432/x"}}, False),
         (
             ["DATABASE_URL=postgresql://u:p@/chat?host=%2Frun%2Fpg"],
             {"database": {"mode": "external", "host": "/run/pg", "name": "chat"}},
