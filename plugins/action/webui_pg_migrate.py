@@ -29,7 +29,7 @@ LINE_EVERY_PERCENT = 10
 TIME_LIMIT = 7 * 24 * 3600
 
 MEGABYTE = 1_000_000
-_DOING = {"scan": "looking at every value", "load": "loading", "rehearse": "loading for a trial", "prove": "reading back"}
+_DOING = {"scan": "looking at every value", "load": "loading", "rehearse": "loading for the rehearsal", "prove": "reading back"}
 
 
 class Narrator:
