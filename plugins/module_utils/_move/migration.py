@@ -385,9 +385,9 @@ class _Migration(_Preparation):
 class _Rehearsal(_Preparation):
     """All that the move does, short of the commit, and while Open WebUI works if need be.
 
-    Values are looked at first, so that all that are to be refused are named at once. Then everything else is really
-    loaded, and rolled back: the server itself has the last word on what it takes. Orphans are found, and left out from then on, because they
-    will have been dealt with before the move.
+    Values are looked at first, so that all that are to be refused are named at once. Then everything else is really loaded, and rolled
+    back: the server itself has the last word on what it takes. Orphans are found, and left out from then on, because they will have been
+    dealt with before the move.
     """
 
     def __init__(self, request: Request, target: Target, last: _bookkeeping.Run | None, progress: Progress) -> None:
