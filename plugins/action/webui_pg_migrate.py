@@ -33,7 +33,7 @@ _DOING = {
     "scan": "looking at every value",
     "compare": "looking for what has changed",
     "load": "loading",
-    "rehearse": "loading for a trial",
+    "rehearse": "loading for the rehearsal",
     "prove": "reading back",
 }
 

@@ -99,7 +99,7 @@ def desired(database: dict[str, Any], instance: dict[str, Any]) -> Desired:
     :param database: the operator's variables; what is not there is as in :data:`DATABASE`.
     :param instance: what is known of Open WebUI, in the terms of webui_info; nothing of one that was not found.
     """
-    told = {**DATABASE, **{name: value for name, value in database.items() if value is not None}}
+    told = _whole(database)
     has_engine = bool((instance.get("capabilities") or {}).get("has_engine"))
     mode = told["mode"] if told["mode"] != "auto" else "compose" if has_engine else "external"
     # With a network of its own, 127.0.0.1 is not the host.
@@ -108,7 +108,8 @@ def desired(database: dict[str, Any], instance: dict[str, Any]) -> Desired:
     host = str(told["url_host"]) or (told["alias"] if by_network else told["host"])
     port = int(told["url_port"]) or (PORT if by_network else int(told["port"]))
     folder = f"{instance.get('data_dir_inside') or DATA_DIR}/{COPIES}" if has_engine else ""
-    userinfo = ":".join(_encoded(part) for part in (str(told["user"]), str(told["password"])) if part)
+    password = str(told["password"])
+    userinfo = ":".join(_encoded(part) for part in (str(told["user"]), password) if part)
     url = told["url"] or _url(told, userinfo, host, port)
     environment = _environment(told, folder)
     env = {"DATABASE_URL": url, **environment}
@@ -129,13 +130,14 @@ def desired(database: dict[str, Any], instance: dict[str, Any]) -> Desired:
         certificate_volumes=[f"{instance.get('data_dir', '')}/{COPIES}:{folder}:ro"] if certificates else [],
         added_networks=_named(added),
         networks=_named([*([] if by_network else instance.get("networks") or ["bridge"]), *added]),
-        secrets=[secret for secret in (url, userinfo, str(told["password"])) if secret],
+        # A name alone is none, and is part of many a message.
+        secrets=[url, userinfo, password] if password else [url],
     )
 
 
 def faults(database: dict[str, Any]) -> list[str]:
     """What cannot be told to Open WebUI, so that a shell, systemd and Docker all read the same from an env file."""
-    told = {**DATABASE, **database}
+    told = _whole(database)
     found = []
     if not re.fullmatch(r"[A-Za-z0-9_.-]+", str(told["name"])):
         found.append(
@@ -149,6 +151,11 @@ def faults(database: dict[str, Any]) -> list[str]:
             "shell characters, so that a shell, systemd and Docker all read the same from the env file."
         )
     return found
+
+
+def _whole(database: dict[str, Any]) -> dict[str, Any]:
+    """The operator's variables, with the defaults of those that are not said."""
+    return {**DATABASE, **{name: value for name, value in database.items() if value is not None}}
 
 
 def _named(networks: list[str]) -> list[dict[str, str]]:

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, openwebui.postgres contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Files and folders that outlast a power cut.
+"""Files and folders that outlast a power cut, and how a small file is read.
 
 Note that this module_utils is private to the collection. Its API can change at any time.
 """
@@ -38,6 +38,15 @@ def create_folder(folder: str) -> None:
     if not os.path.isdir(folder):
         os.makedirs(folder, mode=0o700, exist_ok=True)
         sync(os.path.dirname(os.path.abspath(folder)))
+
+
+def text_of(path: str) -> str | None:
+    """The text of a small file; None where there is none that can be read."""
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return file.read()
+    except OSError:
+        return None
 
 
 def sync(path: str) -> None:

@@ -83,11 +83,11 @@ class Tally:
         """Count one more value."""
         group = self._groups.get((table, column, rule))
         if group is None:
-            group = {"table": table, "column": column, "rule": rule, "rows": 0, "keys": []}
+            group = {"table": table, "column": column, "rule": rule, "rows": 0, "sample_keys": []}
             self._groups[table, column, rule] = group
         group["rows"] += 1
-        if len(group["keys"]) < KEYS_SHOWN:
-            group["keys"].append(key)
+        if len(group["sample_keys"]) < KEYS_SHOWN:
+            group["sample_keys"].append(key)
 
     def groups(self) -> list[dict[str, Any]]:
         """The groups, in the order in which they were met."""

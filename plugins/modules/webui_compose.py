@@ -94,7 +94,7 @@ attributes:
       - Files and container that are as asked for are left alone.
 seealso:
   - module: openwebui.postgres.webui_container
-  - module: openwebui.postgres.webui_container_info
+  - module: openwebui.postgres.webui_info
 author:
   - openwebui.postgres contributors (@openwebui)
 """

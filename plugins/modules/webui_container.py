@@ -105,7 +105,7 @@ notes:
   - Containers that reach this one by the outdated option C(--link) have to be made again.
 seealso:
   - module: openwebui.postgres.webui_compose
-  - module: openwebui.postgres.webui_container_info
+  - module: openwebui.postgres.webui_info
 author:
   - openwebui.postgres contributors (@openwebui)
 """

@@ -71,7 +71,7 @@ attributes:
     details:
       - Nothing is done to a file that is as asked for already.
 seealso:
-  - module: openwebui.postgres.webui_env_file_info
+  - module: openwebui.postgres.webui_info
   - module: openwebui.postgres.webui_command
 author:
   - openwebui.postgres contributors (@openwebui)

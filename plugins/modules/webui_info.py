@@ -121,22 +121,6 @@ options:
         description: Further settings of Open WebUI.
         type: dict
         default: {}
-  env:
-    description:
-      - The settings that put Open WebUI on the new database, by name, where they are known. They go before O(database).
-    type: dict
-  env_remove:
-    description:
-      - Names of settings that must not be there beside them. By default those that Open WebUI would prefer to E(DATABASE_URL).
-    type: list
-    elements: str
-    default: []
-  networks:
-    description:
-      - Networks that Open WebUI is to share with PostgreSQL. They count only where it reaches PostgreSQL by network.
-    type: list
-    elements: str
-    default: []
   container_options:
     description:
       - What a container gets that is still to be made, because none is left, of O(image) and O(data_dir).
@@ -178,16 +162,7 @@ options:
     default: true
 extends_documentation_fragment:
   - openwebui.postgres.instance
-attributes:
-  check_mode:
-    description: Changes nothing in either mode.
-    support: full
-  diff_mode:
-    description: Changes nothing.
-    support: N/A
-  idempotent:
-    description: Changes nothing.
-    support: full
+  - openwebui.postgres.attributes.info_module
 notes:
   - Run it as root, or as the user that Open WebUI runs as. What processes of others have open is not shown by the kernel. A lock on the
     file is, as it has in WAL mode, and is enough where they have the same mounts as this module. Otherwise, that is a problem.
@@ -641,15 +616,39 @@ candidates:
   sample: []
 problems:
   description:
-    - Everything that stands in the way, in the order in which it is best dealt with. V(kind) is a word for programs, V(message) one line
-      for people.
+    - Everything that stands in the way, in the order in which it is best dealt with.
     - Where the runtime itself lacks something, only that is told; the rest is looked at once it is there.
   returned: always
   type: list
   elements: dict
+  contains:
+    kind:
+      description: A stable word for programs.
+      returned: always
+      type: str
+    message:
+      description: One line for people.
+      returned: always
+      type: str
+    table:
+      description: The table, where there is one to name.
+      returned: where it applies
+      type: str
+    column:
+      description: The column, where there is one to name.
+      returned: where it applies
+      type: str
+    key:
+      description: The primary key of the row, where there is one to name. Never the row itself.
+      returned: where it applies
+      type: str
+    rule:
+      description: What is special about the value, where it is about one.
+      returned: where it applies
+      type: str
   sample: [{"kind": "health", "message": "…"}]
 problems_total:
-  description: The number of problems.
+  description: The number of problems, listed or not.
   returned: always
   type: int
   sample: 0
@@ -661,7 +660,8 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.openwebui.postgres.plugins.module_utils._desired import DATABASE
 from ansible_collections.openwebui.postgres.plugins.module_utils._instance.asked import asked_argument_spec, asked_of
 from ansible_collections.openwebui.postgres.plugins.module_utils._instance.env_file import secrets_of
-from ansible_collections.openwebui.postgres.plugins.module_utils._instance.info import Found, Wish, look
+from ansible_collections.openwebui.postgres.plugins.module_utils._instance.info import Wish, look
+from ansible_collections.openwebui.postgres.plugins.module_utils._module import answer, without_secrets
 from ansible_collections.openwebui.postgres.plugins.module_utils._settings import masked, secrets_in, texts
 
 
@@ -669,15 +669,13 @@ def argument_spec() -> dict[str, Any]:
     kinds = {str: "str", int: "int", bool: "bool", dict: "dict"}
     database = {name: {"type": kinds[type(default)], "default": default} for name, default in DATABASE.items() if name != "password"}
     database["mode"]["choices"] = ["auto", "compose", "external"]
-    # A file, and a URL that may hold a password.
+    # A file; and what may hold a password, which Ansible would write into the system's log otherwise.
     database["ssl_key"]["no_log"] = False
     database["url"]["no_log"] = True
+    database["environment"]["no_log"] = True
     return {
         **asked_argument_spec(),
         "database": {"type": "dict", "default": {}, "options": database},
-        "env": {"type": "dict", "no_log": True},
-        "env_remove": {"type": "list", "elements": "str", "default": []},
-        "networks": {"type": "list", "elements": "str", "default": []},
         "container_options": {
             "type": "dict",
             "default": {},
@@ -698,53 +696,43 @@ def argument_spec() -> dict[str, Any]:
 def main() -> None:
     module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
     options = module.params
-    env, environment = texts(options["env"]), texts(options["database"].get("environment"))
-    hidden = secrets_in({**environment, "DATABASE_URL": options["database"].get("url") or "", **env}, [])
-    # Ansible takes every value for a secret, also a pool size of 15, and would blank it out wherever it is part of an id.
-    module.no_log_values = set(hidden)
-    found = look(asked_of(options), _wish(options, env))
-    for warning in found.warnings:
-        module.warn(warning)
-    result = {**_result(found), "invocation": {"module_args": _without_secrets(options, hidden)}}
-    if found.problems and options["refuse"]:
-        module.fail_json(msg="\n".join(problem.message for problem in found.problems), **result)
-    module.exit_json(changed=False, **result)
+    database, env_file = options["database"], options["env_file"]
+    environment = texts(database.get("environment"))
+    hidden = secrets_in({**environment, "DATABASE_URL": database.get("url") or ""}, [])
+    # Commands are shown without what the env file holds.
+    known = [*secrets_of(env_file, {}), *hidden] if env_file else hidden
+    invocation = without_secrets(
+        module,
+        hidden,
+        commands={name: [masked(word, known) for word in words] for name, words in options["commands"].items() if words},
+        database={**database, "url": "given" if database.get("url") else "", "environment": sorted(environment)},
+    )
+    answer(module, lambda: _looked(options), invocation=invocation)
 
 
-def _wish(options: dict[str, Any], env: dict[str, str]) -> Wish:
+def _looked(options: dict[str, Any]) -> dict[str, Any]:
+    found = look(asked_of(options), _wish(options))
+    instance = {} if found.instance is None else {"instance": found.instance}
+    return {
+        "changed": False,
+        **instance,
+        "candidates": found.candidates,
+        "problems": [problem.as_result() for problem in found.problems],
+        "problems_total": len(found.problems),
+        "warnings": found.warnings,
+        "failure": "\n".join(problem.message for problem in found.problems) if options["refuse"] else "",
+    }
+
+
+def _wish(options: dict[str, Any]) -> Wish:
     return Wish(
         database=options["database"],
-        env=env,
-        remove=options["env_remove"],
-        networks=options["networks"],
         container=options["container_options"],
         settle_timeout=options["settle_timeout"],
         validate_certs=options["validate_certs"],
         log_lines=options["log_lines"],
         state_dir=options["state_dir"],
     )
-
-
-def _result(found: Found) -> dict[str, Any]:
-    problems = [problem.as_result() for problem in found.problems]
-    instance = {} if found.instance is None else {"instance": found.instance}
-    return {**instance, "candidates": found.candidates, "problems": problems, "problems_total": len(problems)}
-
-
-def _without_secrets(options: dict[str, Any], hidden: list[str]) -> dict[str, Any]:
-    """What the module was called with. Commands are shown without what the env file holds."""
-    database = options["database"]
-    known = [*secrets_of(options["env_file"], {}), *hidden] if options["env_file"] else hidden
-    return {
-        **options,
-        "commands": {name: [masked(word, known) for word in words] for name, words in options["commands"].items() if words},
-        "database": {
-            **database,
-            "url": "given" if database.get("url") else "",
-            "environment": sorted(database.get("environment") or {}),
-        },
-        "env": sorted(options["env"] or {}),
-    }
 
 
 if __name__ == "__main__":

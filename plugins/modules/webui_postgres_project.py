@@ -66,16 +66,14 @@ options:
     type: str
 extends_documentation_fragment:
   - openwebui.postgres.engine
+  - openwebui.postgres.attributes
 attributes:
-  check_mode:
-    description: Tells what would be made.
-    support: full
   diff_mode:
-    description: Shows the C(compose.yaml), and which folders, files and network are made. Secrets are not shown.
-    support: full
+    details:
+      - Shows the C(compose.yaml), and which folders, files and network are made. Secrets are not shown.
   idempotent:
-    description: What is there is left alone, but for the modes of folders and passwords, and a C(compose.yaml) that differs.
-    support: full
+    details:
+      - What is there is left alone, but for the modes of folders and passwords, and a C(compose.yaml) that differs.
 seealso:
   - module: openwebui.postgres.webui_postgres_preflight
 author:
@@ -139,13 +137,38 @@ owner_password:
   type: str
 problems:
   description:
-    - Why it cannot be done. V(kind) is a word for programs, V(message) one line for people.
+    - Why the task was refused. At most a thousand are listed; RV(problems_total) counts them all.
   returned: when the task is refused
   type: list
   elements: dict
+  contains:
+    kind:
+      description: A stable word for programs.
+      returned: always
+      type: str
+    message:
+      description: One line for people.
+      returned: always
+      type: str
+    table:
+      description: The table, where there is one to name.
+      returned: where it applies
+      type: str
+    column:
+      description: The column, where there is one to name.
+      returned: where it applies
+      type: str
+    key:
+      description: The primary key of the row, where there is one to name. Never the row itself.
+      returned: where it applies
+      type: str
+    rule:
+      description: What is special about the value, where it is about one.
+      returned: where it applies
+      type: str
   sample: [{"kind": "secret", "message": "…"}]
 problems_total:
-  description: The number of problems.
+  description: The number of problems, listed or not.
   returned: when the task is refused
   type: int
   sample: 1

@@ -169,8 +169,6 @@ def main() -> None:
         supports_check_mode=True,
     )
     options = module.params
-    if options["keep"] < 1:
-        module.fail_json(msg=f"keep is {options['keep']}, but at least one backup has to be kept")
     answer(module, lambda: back_up(options["path"], options["dest"], options["keep"], module.check_mode, options["room"]))
 
 

@@ -174,7 +174,11 @@ problems:
       description: What is special about the value, where it is about one.
       returned: where it applies
       type: str
-  sample: [{"kind": "foreign_keys", "message": "chat_file.chat_id: 12 rows refer to rows of chat that are gone"}]
+  sample:
+    - kind: foreign_keys
+      message: "chat_file.chat_id: 12 rows refer to rows of chat that are gone"
+      table: chat_file
+      column: chat_id
 problems_total:
   description: The number of problems, listed or not.
   returned: always
@@ -376,10 +380,8 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.openwebui.postgres.plugins.module_utils._module import answer
-from ansible_collections.openwebui.postgres.plugins.module_utils._move.check import CHECKS, FAILURES, Request, _look_until_settled
+from ansible_collections.openwebui.postgres.plugins.module_utils._move.check import CHECKS, FAILURES, examine
 from ansible_collections.openwebui.postgres.plugins.module_utils._move.verdict import Schema, faults, obstacles
-from ansible_collections.openwebui.postgres.plugins.module_utils._problems import summary
-from ansible_collections.openwebui.postgres.plugins.module_utils._sqlite.database import holders, look
 
 
 def main() -> None:
@@ -419,43 +421,12 @@ def main() -> None:
 
 
 def examined(options: dict[str, Any], check_mode: bool = False) -> dict[str, Any]:
-    """What the module returns: what was looked at, and every finding with its kind and place."""
-    path = options["path"]
-    users = holders(path) if look(path) else []
-    report, findings = _look_until_settled(Request(path, options["checks"], options["upgrade_to"], options["exclude_tables"]))
-    for user in users:
-        findings.add("in_use", f"in use by {user.command}" + (f" (pid {user.pid})" if user.pid else ""))
-    failures = [problem for problem in findings.problems if problem.kind in options["fail_on"]]
-    return {
-        **named_for_templates(report),
-        **held_against(options, report, check_mode),
-        "changed": False,
-        "in_use": bool(users),
-        "holders": [user._asdict() for user in users],
-        "problems": [problem.as_result() for problem in findings.problems],
-        "problems_total": findings.total,
-        "ready": not any(problem.kind != "repair" for problem in findings.problems),
-        "failure": f"{path}: {summary(failures)}" if failures else "",
-    }
+    """What the module returns."""
+    report, failure = examine(options["path"], options["checks"], options["fail_on"], options["upgrade_to"], options["exclude_tables"])
+    return {**report, **held_against(options, report, check_mode), "changed": False, "failure": failure}
 
 
-def named_for_templates(report: dict[str, Any]) -> dict[str, Any]:
-    """The report without names that are methods of a dict, which a template would find in their place."""
-    named = renamed(report, "values", "value_findings")
-    if "value_findings" in named:
-        named["value_findings"] = [renamed(group, "keys", "sample_keys") for group in named["value_findings"]]
-    if "upgrade" in named:
-        obstacles = [renamed(obstacle, "keys", "sample_keys") for obstacle in named["upgrade"]["obstacles"]]
-        named["upgrade"] = {**named["upgrade"], "obstacles": obstacles}
-    return named
-
-
-def renamed(content: dict[str, Any], old: str, new: str) -> dict[str, Any]:
-    """The same with another name for one of its parts, in the same place."""
-    return {new if name == old else name: part for name, part in content.items()}
-
-
-def held_against(options: dict, report: dict, check_mode: bool) -> dict:
+def held_against(options: dict[str, Any], report: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     """What stands in the way, as far as there is something to hold the file against."""
     revision = options["upgrade_to"] or ""
     if options["upgraded_from"] is not None:

@@ -22,6 +22,7 @@ description:
 extends_documentation_fragment:
   - openwebui.postgres.instance
   - openwebui.postgres.connection
+  - openwebui.postgres.attributes
 options:
   state:
     description:
@@ -94,19 +95,19 @@ options:
     default: 20
 attributes:
   check_mode:
-    description: Tells what would be done. Stops and starts nothing, asks the health address once, and does not ask PostgreSQL.
-    support: full
+    details:
+      - Stops and starts nothing, asks the health address once, and does not ask PostgreSQL.
   diff_mode:
-    description: Nothing is written that a difference could be shown of.
     support: none
+    details:
+      - Nothing is written that a difference could be shown of.
   idempotent:
-    description: What is at rest or in service already is left as it is.
-    support: full
+    details:
+      - What is at rest or in service already is left as it is.
 notes:
   - Run it as the user that can stop and start Open WebUI, and see what its processes have open, which is root as a rule.
 seealso:
   - module: openwebui.postgres.webui_info
-  - module: openwebui.postgres.webui_source_info
 author:
   - openwebui.postgres contributors (@openwebui)
 """
@@ -170,7 +171,7 @@ at_rest_at:
   sample: 1795000003.5
 source:
   description:
-    - What M(openwebui.postgres.webui_source_info) returns of its C(webui.db). Empty where nothing says where that is.
+    - What RV(openwebui.postgres.webui_info#module:instance.source) tells of its C(webui.db). Empty where nothing says where that is.
   returned: with O(state=at_rest)
   type: dict
   sample:
@@ -234,13 +235,38 @@ serving_at:
   sample: 1795000042.0
 problems:
   description:
-    - What is wrong. V(kind) is a word for programs, V(message) one line for people. Lines of the log follow with the kind V(log).
+    - What is wrong. Lines of the log follow, with the kind V(log).
   returned: when the task is refused
   type: list
   elements: dict
+  contains:
+    kind:
+      description: A stable word for programs.
+      returned: always
+      type: str
+    message:
+      description: One line for people.
+      returned: always
+      type: str
+    table:
+      description: The table, where there is one to name.
+      returned: where it applies
+      type: str
+    column:
+      description: The column, where there is one to name.
+      returned: where it applies
+      type: str
+    key:
+      description: The primary key of the row, where there is one to name. Never the row itself.
+      returned: where it applies
+      type: str
+    rule:
+      description: What is special about the value, where it is about one.
+      returned: where it applies
+      type: str
   sample: [{"kind": "in_use", "message": "…"}]
 problems_total:
-  description: The number of them.
+  description: The number of problems, listed or not.
   returned: when the task is refused
   type: int
   sample: 1

@@ -86,7 +86,15 @@ def test_checked_and_backed_up_with_its_log(run_module, write, linked, tmp_path,
     backed_up = run_module("webui_sqlite_backup", {"path": str(linked), "dest": str(tmp_path / "backups")})
     assert rows(backed_up)["tag"] == 1
     assert backed_up["real_path"] == real
-    found = run_module("webui_source_info", {"path": str(linked), "runtime": "command", "running": running})
+    commands = {name: ["true" if running else "false"] for name in ("probe", "stop", "start", "bootstrap")}
+    options = {
+        "env_file": str(tmp_path / "none.env"),
+        "sqlite_path": str(linked),
+        "commands": commands,
+        "settle_timeout": 0,
+        "refuse": False,
+    }
+    found = run_module("webui_info", options)["instance"]["source"]
     assert (found["evidence"], found["findings"]) == ("open" if running else "none", [])
 
 

@@ -22,7 +22,7 @@ OPEN_WEBUI_REQUIREMENTS = HERE / f"open-webui-{paths.OPEN_WEBUI_VERSION}.txt"
 
 # The community package on PyPI carries the collections that Galaxy serves; only these are unpacked.
 COMMUNITY_PACKAGE = "ansible==12.3.0"
-COLLECTIONS = ("community/docker", "community/postgresql", "community/library_inventory_filtering_v1")
+COLLECTIONS = ("community/docker", "community/library_inventory_filtering_v1")
 
 CHROMIUM = Path("/usr/bin/chromium")
 COMPOSE_SUITE = "trixie"

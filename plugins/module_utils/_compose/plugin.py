@@ -20,6 +20,7 @@ import stat
 import subprocess
 from typing import Any
 
+from ansible_collections.openwebui.postgres.plugins.module_utils._files import text_of
 from ansible_collections.openwebui.postgres.plugins.module_utils._problems import Refused, refuse
 
 # The first with --dry-run, which is how it is asked what it would do; docker_compose_v2 of community.docker works from it on, too.
@@ -78,12 +79,7 @@ def how_to_install(os_release: str, machine: str) -> str:
 
 def how_to_install_here() -> str:
     """The same, on the system that this runs on."""
-    try:
-        with open("/etc/os-release", encoding="utf-8", errors="replace") as file:
-            content = file.read()
-    except OSError:
-        content = ""
-    return how_to_install(content, platform.machine())
+    return how_to_install(text_of("/etc/os-release") or "", platform.machine())
 
 
 def _file_suffix(machine: str) -> str:

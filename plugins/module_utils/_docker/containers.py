@@ -57,7 +57,7 @@ _COLOURS = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)
 
 
 def info(engine: Engine, name: str, secret_key: bool, log_lines: int, sqlite_path: str = "") -> dict[str, Any]:
-    """What the module webui_container_info returns."""
+    """Everything about the containers that run Open WebUI, or about the one with this name."""
     found = find(engine, name)
     described = [describe(engine, inspected, called, log_lines, sqlite_path) for called, inspected in found]
     result: dict[str, Any] = {"containers": described}
@@ -312,7 +312,7 @@ def _sqlite_inside(storage: Storage) -> str:
 def _findings(name: str, database: Database, file: str, wanted: str, comes_and_goes: bool) -> list[str]:
     """Why the file that is to be moved is not the one that this container uses.
 
-    :param comes_and_goes: it lies on a volume that may be mounted elsewhere on the host as well, which webui_source_info finds out.
+    :param comes_and_goes: it lies on a volume that may be mounted elsewhere on the host as well, which _instance/source.py finds out.
     """
     if database.kind != "sqlite":
         return []

@@ -20,7 +20,7 @@ from ansible_collections.openwebui.postgres.plugins.module_utils._instance.regis
 from ansible_collections.openwebui.postgres.plugins.module_utils._instance.runtime import Asked, Instance, Runtime
 from ansible_collections.openwebui.postgres.plugins.module_utils._instance.source import NOTHING, report
 from ansible_collections.openwebui.postgres.plugins.module_utils._problems import Problem, Refused, one_line
-from ansible_collections.openwebui.postgres.plugins.module_utils._settings import DATABASE_FILE, PORT, database_of
+from ansible_collections.openwebui.postgres.plugins.module_utils._settings import DATABASE_FILE, PORT
 
 AUTO = "auto"
 COMMAND = "command"
@@ -35,16 +35,10 @@ class Wish(NamedTuple):
     """What is to become of Open WebUI, as far as it matters to a look.
 
     :ivar database: the operator's variables of the new database, without a password.
-    :ivar env: the settings that put Open WebUI on it, where they are known.
-    :ivar remove: names of settings that must not be there beside them; those that are known to be in the way, if there are none.
-    :ivar networks: the networks that it shares with PostgreSQL then, if it reaches it by network.
     :ivar container: C(network_mode), C(networks) and C(secret_key) of a container that is still to be made.
     """
 
     database: dict[str, Any]
-    env: dict[str, str]
-    remove: list[str]
-    networks: list[str]
     container: dict[str, Any]
     settle_timeout: int = 60
     validate_certs: bool = True
@@ -184,7 +178,7 @@ def _examine(runtime: Runtime, instance: Instance, wish: Wish) -> list[Problem]:
     if refused:
         return refused
     wanted = desired(wish.database, instance)
-    instance["desired"] = _told(wanted, wish)
+    instance["desired"] = _told(wanted)
     instance["database"] = {**instance["database"], "on_target": _on_target(instance)}
     # What was found never overrides what the operator says.
     instance["data_dir"] = asked.data_dir or instance["data_dir"]
@@ -217,17 +211,17 @@ def _default(folder: str) -> str:
     return posixpath.join(folder, DATABASE_FILE) if folder else ""
 
 
-def _told(wanted: Desired, wish: Wish) -> dict[str, Any]:
+def _told(wanted: Desired) -> dict[str, Any]:
     """What is wanted, without a value that may be a secret."""
     return {
         "mode": wanted.mode,
         "by_network": wanted.by_network,
         "url_host": wanted.url_host,
         "url_port": wanted.url_port,
-        "place": database_of(wish.env).where if "DATABASE_URL" in wish.env else wanted.place,
+        "place": wanted.place,
         "driver": wanted.driver,
-        "settings": sorted(wish.env or wanted.env),
-        "removed": wish.remove or wanted.removed,
+        "settings": sorted(wanted.env),
+        "removed": wanted.removed,
         "networks": [network["name"] for network in wanted.added_networks],
     }
 

@@ -19,6 +19,7 @@ import re
 import shlex
 from typing import Any, Callable, Sequence
 
+from ansible_collections.openwebui.postgres.plugins.module_utils._files import text_of
 from ansible_collections.openwebui.postgres.plugins.module_utils._last_words import LOOKED_AT, last_words
 from ansible_collections.openwebui.postgres.plugins.module_utils._settings import (
     DATABASE_FILE,
@@ -69,7 +70,7 @@ print(json.dumps({
 
 
 def info(run: Run, unit: str, python: str, tell_environment: bool, log_lines: int, sqlite_path: str = "") -> dict[str, Any]:
-    """What the module webui_service_info returns.
+    """What a unit runs, and its environment where that is asked for.
 
     :param run: runs a command, given as a list, as the user ``user`` if one is named, with ``environment`` added to its own.
     :param sqlite_path: the file that is to be moved, where somebody has said so.
@@ -164,7 +165,7 @@ def environment(assigned: list[str], files: list[str], unset: list[str]) -> dict
     """What the service is started with: files override what the unit says, and what is to be unset is."""
     found = dict(word.split("=", 1) for line in assigned for word in _words(line) if "=" in word)
     for path in files:
-        found.update(parse_env_file(_text_of(path)))
+        found.update(parse_env_file(text_of(path) or ""))
     for word in [word for line in unset for word in _words(line)]:
         name, equals, value = word.partition("=")
         if not equals or found.get(name) == value:
@@ -180,19 +181,10 @@ def _words(line: str) -> list[str]:
         return line.split()
 
 
-def _text_of(path: str) -> str:
-    """A file's text; nothing where there is none that can be read."""
-    try:
-        with open(path, encoding="utf-8", errors="replace") as file:
-            return file.read()
-    except OSError:
-        return ""
-
-
 def _dotenv(package: str) -> dict[str, Any]:
     """The file .env that Open WebUI reads itself, for what is not set otherwise."""
     path = posixpath.normpath(posixpath.join(package, "..", "..", ".env")) if package else ""
-    return {"path": path, "environment": parse_env_file(_text_of(path)) if path else {}}
+    return {"path": path, "environment": parse_env_file(text_of(path) or "") if path else {}}
 
 
 # -- the program ----------------------------------------------------------------------------------------------------------------
@@ -230,7 +222,7 @@ def _head_of(path: str) -> str:
             return ""
     except OSError:
         return ""
-    return _text_of(path)
+    return text_of(path) or ""
 
 
 def _ask(run: Run, python: str, user: str, path: str) -> dict[str, Any]:
@@ -316,7 +308,7 @@ def _log(run: Run, unit: str, env: dict[str, str], folder: str, lines: int) -> l
     """What the service has logged last, without secrets."""
     looked_at = max(lines, LOOKED_AT)
     code, output = run(["journalctl", "--no-pager", "--quiet", "--output=cat", f"--lines={looked_at}", f"--unit={unit}"])
-    hidden = secrets_in(env, [_text_of(posixpath.join(folder, KEY_FILE)).strip()])
+    hidden = secrets_in(env, [(text_of(posixpath.join(folder, KEY_FILE)) or "").strip()])
     shown = [masked(line.rstrip(), hidden) for line in output.splitlines()]
     return last_words("\n".join(shown), most=lines) if code == 0 else []
 

@@ -30,7 +30,7 @@ import re
 import stat
 from typing import Any, Iterator, NamedTuple
 
-from ansible_collections.openwebui.postgres.plugins.module_utils._files import PRIVATE, Owner, clean, drafts, remove, replace, sync
+from ansible_collections.openwebui.postgres.plugins.module_utils._files import PRIVATE, Owner, clean, drafts, remove, replace, sync, text_of
 from ansible_collections.openwebui.postgres.plugins.module_utils._instance.command import insist
 from ansible_collections.openwebui.postgres.plugins.module_utils._instance.command import run as run_command
 from ansible_collections.openwebui.postgres.plugins.module_utils._instance.service import OUR_FOLDER, Run, environment_without, info
@@ -202,7 +202,7 @@ class Service:
         pid = self._show("MainPID")
         if not pid.isdigit() or pid == "0":
             return False
-        entries = (_text(f"/proc/{pid}/environ") or "").split("\0")
+        entries = (text_of(f"/proc/{pid}/environ") or "").split("\0")
         env = dict(entry.split("=", 1) for entry in entries if "=" in entry)
         # One that has ended meanwhile, or is not to be looked at, has none.
         return bool(env) and (any(env.get(name) != value for name, value in wish.env.items()) or any(name in env for name in wish.unset))
@@ -218,7 +218,7 @@ class Service:
         return match[1] if code == 0 and match else ""
 
     def _is_unset_by_us(self, name: str) -> bool:
-        text = _text(self.drop_in)
+        text = text_of(self.drop_in)
         if text is None:
             # It is gone, and systemd has not noticed yet: what it unset was all about the database.
             return name.startswith("DATABASE_")
@@ -228,7 +228,7 @@ class Service:
         """Which database an environment means, with what Open WebUI reads by itself."""
         if not self.found:
             return NOTHING
-        dotenv = parse_env_file(_text(self.found["dotenv"]["path"]) or "") if self.found["dotenv"]["path"] else {}
+        dotenv = parse_env_file(text_of(self.found["dotenv"]["path"]) or "") if self.found["dotenv"]["path"] else {}
         data = self.found["data_dir"]
         database = database_of({**dotenv, **env}, self.found["working_directory"], data)
         return database if data or database.set_by else database._replace(where="")
@@ -406,15 +406,6 @@ def _is_as(path: str, text: str, wanted: Owner) -> bool:
 
 def _encoded(text: str) -> bytes:
     return text.encode("utf-8", "surrogateescape")
-
-
-def _text(path: str) -> str | None:
-    """A file's text; None where there is none that can be read."""
-    try:
-        with open(path, encoding="utf-8", errors="replace") as file:
-            return file.read()
-    except OSError:
-        return None
 
 
 @contextlib.contextmanager

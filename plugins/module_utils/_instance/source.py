@@ -177,7 +177,7 @@ def _become(name: str) -> str:
 
 
 def report(path: str, service: Service, noted: Noted | None = None) -> dict[str, Any]:
-    """What the module webui_source_info returns.
+    """What there is to say of the file, with everything that speaks against moving it.
 
     :param noted: the file as it was before Open WebUI was stopped.
     """

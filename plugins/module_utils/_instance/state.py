@@ -30,7 +30,7 @@ BETWEEN_LOOKS = 1.0
 # A start that fails may be a server that was not there yet. One that fails so often in a row is none.
 RESTARTS = 3
 
-# Tells of the SQLite file what the module webui_source_info returns; given whether Open WebUI runs, and the file as it was.
+# Tells of the SQLite file what _instance/source.py reports; given whether Open WebUI runs, and the file as it was.
 Look = Callable[[bool, "Noted | None"], "dict[str, Any]"]
 
 
@@ -88,7 +88,7 @@ def path_of(asked: Asked, instance: Instance) -> str:
 
 
 def looker(runtime: Runtime, instance: Instance, path: str) -> Look:
-    """Looks at the SQLite file as the module webui_source_info does. What runs Open WebUI is asked once before a stop, and once after."""
+    """Looks at the SQLite file as webui_info does. What runs Open WebUI is asked once before a stop, and once after."""
     services: dict[bool, Process] = {}
 
     def look(running: bool, noted: Noted | None) -> dict[str, Any]:

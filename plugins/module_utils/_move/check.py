@@ -87,7 +87,8 @@ def examine(
         findings.add("in_use", f"in use by {user.command}" + (f" (pid {user.pid})" if user.pid else ""))
     report["in_use"] = bool(users)
     report["holders"] = [user._asdict() for user in users]
-    report["problems"] = [problem.message for problem in findings.problems]
+    report["problems"] = [problem.as_result() for problem in findings.problems]
+    report["problems_total"] = findings.total
     report["ready"] = not any(problem.kind != "repair" for problem in findings.problems)
     failures = [problem for problem in findings.problems if problem.kind in fail_on]
     return report, f"{path}: {summary(failures)}" if failures else ""
@@ -145,7 +146,7 @@ def _report(source: Source, request: Request, findings: Findings) -> dict[str, A
     if "foreign_keys" in checks and sound:
         report["orphans"] = _orphans(source, structure.excluded, findings)
     if "values" in checks and sound:
-        report["values"] = _values(source, structure, findings)
+        report["value_findings"] = _values(source, structure, findings)
     return report
 
 
@@ -235,14 +236,15 @@ def _upgrade(source: Source, to: str, findings: Findings) -> dict[str, Any]:
     if upgrade["state"] == OLDER:
         findings.add("upgrade", f"revision {describe_revision(upgrade['from'])} is older than {describe_revision(to)}")
     for obstacle in upgrade["obstacles"]:
-        findings.add("upgrade", obstacle["message"])
+        findings.add("upgrade", obstacle["message"], table=obstacle["table"])
     return upgrade
 
 
 def _orphans(source: Source, excluded: Container[str], findings: Findings) -> list[dict[str, Any]]:
     found = source.orphans(excluded)
     for item in found:
-        findings.add("foreign_keys", f"{item.table}.{item.column}: {item.rows} rows refer to rows of {item.parent} that are gone")
+        message = f"{item.table}.{item.column}: {item.rows} rows refer to rows of {item.parent} that are gone"
+        findings.add("foreign_keys", message, table=item.table, column=item.column)
     return [item._asdict() for item in found]
 
 
@@ -257,7 +259,8 @@ def _values(source: Source, structure: Structure, findings: Findings) -> list[di
     ]
     for group in groups:
         kind, fate = ("values", "cannot be moved") if group["refused"] else ("repair", "will be repaired")
-        findings.add(kind, f"{group['table']}.{group['column']}: {group['rows']} values {fate} ({group['rule']})")
+        table, column = group["table"], group["column"]
+        findings.add(kind, f"{table}.{column}: {group['rows']} values {fate} ({group['rule']})", table=table, column=column)
     return groups
 
 

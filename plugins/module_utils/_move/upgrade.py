@@ -32,18 +32,18 @@ class Obstacle(NamedTuple):
     """Why a file is not what an upgrade needs, or not what an upgrade should have made of it.
 
     :ivar revision: the step of Open WebUI's migrations that fails on it or has failed on it; None where it is none in particular.
-    :ivar keys: primary keys of the first of the rows.
+    :ivar sample_keys: primary keys of the first of the rows.
     """
 
     message: str
     table: str | None = None
     revision: str | None = None
     rows: int | None = None
-    keys: tuple[str, ...] = ()
+    sample_keys: tuple[str, ...] = ()
 
     def as_result(self) -> dict[str, Any]:
         """The obstacle as a module returns it."""
-        return {**self._asdict(), "keys": list(self.keys)}
+        return {**self._asdict(), "sample_keys": list(self.sample_keys)}
 
 
 class Stumble(NamedTuple):

@@ -67,6 +67,8 @@ def back_up(path: str, dest: str, keep: int, check: bool, room: int = 1) -> dict
     :returns: what the module returns.
     :raises Refused: when no copy could be made; the older ones are then all still there.
     """
+    if keep < 1:
+        raise refuse("keep", f"keep is {keep}, but at least one backup has to be kept")
     state = look(path)
     try:
         if check:

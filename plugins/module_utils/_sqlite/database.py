@@ -19,6 +19,7 @@ from contextlib import ExitStack, closing, contextmanager
 from typing import Any, Callable, Container, Iterator, NamedTuple
 from urllib.parse import quote as url_quote
 
+from ansible_collections.openwebui.postgres.plugins.module_utils._files import text_of
 from ansible_collections.openwebui.postgres.plugins.module_utils._openwebui import ESSENTIAL_TABLES
 from ansible_collections.openwebui.postgres.plugins.module_utils._problems import Refused, refuse
 from ansible_collections.openwebui.postgres.plugins.module_utils._sqlite.location import LOGS, Location, locate
@@ -330,11 +331,7 @@ def _open_flags(pid: int, descriptor: str) -> int:
 
 
 def _command(pid: int) -> str:
-    try:
-        with open(f"/proc/{pid}/comm", encoding="utf-8", errors="replace") as file:
-            return file.read().strip()
-    except OSError:
-        return "unknown"
+    return (text_of(f"/proc/{pid}/comm") or "unknown").strip()
 
 
 def _locked_by(path: str) -> int | None:

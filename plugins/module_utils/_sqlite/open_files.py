@@ -14,6 +14,7 @@ import re
 import stat
 from typing import Iterator, NamedTuple
 
+from ansible_collections.openwebui.postgres.plugins.module_utils._files import text_of
 from ansible_collections.openwebui.postgres.plugins.module_utils._sqlite.database import MAGIC
 
 PROC = "/proc"
@@ -181,11 +182,7 @@ def has_mounts_as_here(pid: int, path: str) -> bool:
 
 
 def _text(path: str) -> str:
-    try:
-        with open(path, encoding="utf-8", errors="replace") as file:
-            return file.read()
-    except OSError:
-        return ""
+    return text_of(path) or ""
 
 
 def command(pid: int) -> str:

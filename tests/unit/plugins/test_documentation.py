@@ -30,24 +30,14 @@ FRAGMENTS = {
 }
 MODULES = sorted(path.stem for path in (Path(__file__).resolve().parents[3] / "plugins" / "modules").glob("webui_*.py"))
 
-# Modules that webui_info, webui_state and webui_postgres_project replace. They go as they are.
-GOING = {
-    "webui_container_info",
-    "webui_docker_network",
-    "webui_env_file_info",
-    "webui_health",
-    "webui_secret_file",
-    "webui_service_info",
-    "webui_source_info",
-}
-FRAMED = [name for name in MODULES if name not in GOING]
 # Those that only look.
-INFO = {"webui_postgres_preflight", "webui_sqlite_check"} | {name for name in FRAMED if name.endswith("info")}
+INFO = {"webui_postgres_preflight", "webui_sqlite_check"} | {name for name in MODULES if name.endswith("info")}
+# Those whose problems are what was asked for.
+FINDINGS = {"webui_info", "webui_sqlite_check"}
 # What a template finds in place of a key of this name.
 METHODS = {name for name in dir(dict) if not name.startswith("_")}
 
 every_module = pytest.mark.parametrize("name", MODULES)
-every_framed_module = pytest.mark.parametrize("name", FRAMED)
 
 
 def load(name: str) -> ModuleType:
@@ -152,7 +142,7 @@ def test_secrets_in_the_documentation_are_secrets_in_the_code(name, specificatio
         assert bool(facts.get("no_log")) == (option in SECRETS and facts.get("type") != "bool")
 
 
-@every_framed_module
+@every_module
 def test_every_module_is_in_the_frame(name):
     code = inspect.getsource(load(name))
     assert "module_utils._module import answer" in code
@@ -160,20 +150,20 @@ def test_every_module_is_in_the_frame(name):
     assert "except Refused" not in code
 
 
-@every_framed_module
+@every_module
 def test_problems_are_documented_alike(name):
     returns = returned(load(name))
     first = returned(load("webui_command"))
     for key in ("problems", "problems_total"):
         alike = {part: facts for part, facts in returns[key].items() if part not in ("sample", "description", "returned")}
         assert alike == {part: first[key][part] for part in alike}
-        # What is found in a file is told where nothing is refused, too.
-        assert returns[key]["returned"] == ("always" if name == "webui_sqlite_check" else first[key]["returned"])
+        # What is found is told where nothing is refused, too.
+        assert returns[key]["returned"] == ("always" if name in FINDINGS else first[key]["returned"])
     assert set(returns["problems"]["contains"]) == set(Problem._fields)
     assert all({"kind", "message"} <= set(problem) <= set(Problem._fields) for problem in returns["problems"]["sample"])
 
 
-@every_framed_module
+@every_module
 def test_attributes_come_from_a_fragment(name):
     module = load(name)
     used = yaml.safe_load(module.DOCUMENTATION)["extends_documentation_fragment"]
@@ -185,14 +175,14 @@ def test_attributes_come_from_a_fragment(name):
     assert all(facts["details"] and "description" not in facts and facts.get("support") != "full" for facts in own.values())
 
 
-@every_framed_module
+@every_module
 def test_a_module_that_only_looks_has_no_diff(name):
     supports = {attribute: facts["support"] for attribute, facts in attributes_of(load(name)).items()}
     assert (supports["diff_mode"] == "N/A") == (name in INFO)
     assert name not in INFO or supports["check_mode"] == "full"
 
 
-@every_framed_module
+@every_module
 def test_nothing_returned_has_the_name_of_a_method(name):
     assert not names_in(returned(load(name))) & METHODS
 

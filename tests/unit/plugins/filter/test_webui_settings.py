@@ -32,6 +32,14 @@ def test_a_name_that_means_nothing():
         call({"pasword": "x", "sslmode": "y"})
 
 
+def test_all_that_cannot_be_told_is_said_at_once():
+    with pytest.raises(AnsibleFilterError) as caught:
+        call({"name": "a b", "environment": {"A": "s3cr3t'"}})
+    assert "webui_database_name may have letters" in str(caught.value)
+    assert "A: schema, certificate paths" in str(caught.value)
+    assert "s3cr3t" not in str(caught.value)
+
+
 def test_it_takes_and_returns_what_it_documents():
     options = yaml.safe_load(webui_settings.DOCUMENTATION)["options"]
     assert list(options) == ["_input", "instance"]

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import unquote
 
 import pytest
-from ansible_collections.openwebui.postgres.plugins.module_utils._desired import DATABASE, desired
+from ansible_collections.openwebui.postgres.plugins.module_utils._desired import DATABASE, desired, faults
 from ansible_collections.openwebui.postgres.plugins.module_utils._settings import database_of
 
 CONTAINER = {"capabilities": {"has_engine": True}, "network_mode": "default", "data_dir_inside": "/app/backend/data"}
@@ -178,3 +178,88 @@ def test_what_must_not_be_there_beside_it(database, kept):
 
 def test_what_is_not_said_is_as_by_default():
     assert desired({}, SERVICE) == desired(DATABASE, SERVICE) == desired(dict.fromkeys(DATABASE), SERVICE)
+
+
+# -- networks, copies and secrets -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("database", "instance", "added", "networks"),
+    [
+        ({}, CONTAINER, ["openwebui-postgres"], ["openwebui-postgres"]),
+        ({"network": "pg"}, {**CONTAINER, "networks": ["bridge", "chat"]}, ["pg"], ["pg"]),
+        # In a network of its own PostgreSQL would be added; these reach it otherwise.
+        ({"mode": "external"}, {**CONTAINER, "networks": ["chat", "proxy"]}, [], ["chat", "proxy"]),
+        ({"delegated": True}, CONTAINER, [], ["bridge"]),
+        ({}, {**CONTAINER, "network_mode": "host", "networks": ["host"]}, [], ["host"]),
+        ({}, SERVICE, [], ["bridge"]),
+    ],
+)
+def test_its_networks(database, instance, added, networks):
+    found = desired(database, instance)
+    assert found.added_networks == [{"name": name} for name in added]
+    assert found.networks == [{"name": name} for name in networks]
+
+
+@pytest.mark.parametrize(
+    ("database", "instance", "volumes"),
+    [
+        (CERTIFICATES, {**CONTAINER, "data_dir": "/srv/chat"}, ["/srv/chat/postgresql-tls:/app/backend/data/postgresql-tls:ro"]),
+        ({}, {**CONTAINER, "data_dir": "/srv/chat"}, []),
+        (CERTIFICATES, {**SERVICE, "data_dir": "/srv/chat"}, []),
+    ],
+)
+def test_another_container_mounts_the_copies_only(database, instance, volumes):
+    assert desired(database, instance).certificate_volumes == volumes
+
+
+def test_all_forms_of_a_secret():
+    found = desired({**EXTERNAL, "password": "p@ss"}, SERVICE)
+    assert found.secrets == ["postgresql://web:p%40ss@db.example.com:5432/chat", "web:p%40ss", "p@ss"]
+
+
+def test_a_name_is_no_secret():
+    assert desired({**EXTERNAL, "password": ""}, SERVICE).secrets == ["postgresql://web@db.example.com:5432/chat"]
+
+
+# -- what cannot be told --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "database",
+    [
+        {},
+        dict.fromkeys(DATABASE),
+        {"name": "Chat.db_1-x", "schema": "chat", "pool_size": "15"},
+        {"environment": {"A": "a@b%+=:,./-_", "B": None, "C": True, "D": 7}},
+        # It is percent-encoded.
+        {"password": "' \" $ `", "user": "a b"},
+    ],
+)
+def test_what_can_be_told(database):
+    assert faults(database) == []
+
+
+@pytest.mark.parametrize("name", ["", "a b", "a/b", "a?b", "ä", "a%20b", "a\n"])
+def test_a_name_that_open_webui_would_not_decode(name):
+    (said,) = faults({"name": name})
+    assert said.startswith("webui_database_name may have letters, digits,")
+
+
+@pytest.mark.parametrize(
+    ("database", "names"),
+    [
+        ({"schema": "my chat"}, "DATABASE_SCHEMA"),
+        ({"ca_cert": "/etc/my ca.crt", "ssl_key": "/etc/$KEY"}, "PGSSLKEY, PGSSLROOTCERT"),
+        ({"environment": {"A": "it's", "B": "plain", "C": 'a"b'}}, "A, C"),
+        *(({"environment": {"A": f"s3cr3t{character}"}}, "A") for character in " '\"$`\\#;&|<>()*?~!\n"),
+    ],
+)
+def test_a_value_that_is_not_read_alike_everywhere(database, names):
+    (said,) = faults(database)
+    assert said.startswith(f"{names}: schema, certificate paths and the values of webui_database_environment may have no spaces, ")
+    assert "s3cr3t" not in said
+
+
+def test_every_fault_is_told():
+    assert len(faults({"name": "a b", "schema": "c d"})) == 2

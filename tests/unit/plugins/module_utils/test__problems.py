@@ -78,9 +78,9 @@ def test_values_are_counted_by_table_column_and_rule():
     tally.add("chat", "title", "empty", "c0")
     tally.add("note", "title", "nul", "n0")
     assert tally.groups() == [
-        {"table": "chat", "column": "title", "rule": "nul", "rows": KEYS_SHOWN + 3, "keys": [f"c{n}" for n in range(KEYS_SHOWN)]},
-        {"table": "chat", "column": "title", "rule": "empty", "rows": 1, "keys": ["c0"]},
-        {"table": "note", "column": "title", "rule": "nul", "rows": 1, "keys": ["n0"]},
+        {"table": "chat", "column": "title", "rule": "nul", "rows": KEYS_SHOWN + 3, "sample_keys": [f"c{n}" for n in range(KEYS_SHOWN)]},
+        {"table": "chat", "column": "title", "rule": "empty", "rows": 1, "sample_keys": ["c0"]},
+        {"table": "note", "column": "title", "rule": "nul", "rows": 1, "sample_keys": ["n0"]},
     ]
 
 

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, openwebui.postgres contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""webui_env_file, webui_env_file_info and webui_command as Ansible calls them: options in, answer out, no secret in it."""
+"""webui_env_file and webui_command as Ansible calls them, and what webui_info says of the file: options in, answer out, no secret in it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import os
 from urllib.parse import quote
 
 import pytest
-from ansible_collections.openwebui.postgres.plugins.modules import webui_command, webui_env_file, webui_env_file_info
+from ansible_collections.openwebui.postgres.plugins.modules import webui_command, webui_env_file, webui_info
 
 PASSWORD = "p@ss/w:rd %41#?'\"\\ $HOME ~`"
 URL = f"postgresql://web:{quote(PASSWORD, safe='')}@db/o"
@@ -38,6 +38,11 @@ def without_secrets(answer):
     return answer
 
 
+def look(call_module, path, **more):
+    commands = {name: ["false"] for name in ("probe", "stop", "start", "bootstrap")}
+    return call_module(webui_info.main, {"env_file": str(path), "commands": commands, "refuse": False, **more})
+
+
 def test_there_and_back(call_module, path, options):
     switched = without_secrets(call_module(webui_env_file.main, options, diff=True))
     # Not a digit of it is blanked out, though 1 is a value of a secret option.
@@ -49,7 +54,8 @@ def test_there_and_back(call_module, path, options):
     )
     again = call_module(webui_env_file.main, options)
     assert (again["changed"], "diff" in again) == (False, False)
-    found = without_secrets(call_module(webui_env_file_info.main, {"path": str(path), "env": options["env"]}))["env_file"]
+    database = {"url": URL, "environment": {name: text for name, text in options["env"].items() if name != "DATABASE_URL"}}
+    found = without_secrets(look(call_module, path, database=database))["instance"]
     assert (found["database"]["on_target"], found["no_way_back"], found["sqlite_path"]) == (True, [], "/srv/webui.db")
     assert without_secrets(call_module(webui_env_file.main, {**options, "state": "restored"}))["changed"]
     assert path.read_text() == SOURCE
@@ -58,13 +64,15 @@ def test_there_and_back(call_module, path, options):
 def test_finalized(call_module, path, options):
     call_module(webui_env_file.main, options)
     assert call_module(webui_env_file.main, {**options, "state": "finalized"})["changed"]
-    assert call_module(webui_env_file_info.main, {"path": str(path)})["env_file"]["no_way_back"]
+    assert look(call_module, path, database={"url": URL})["instance"]["no_way_back"]
+    # Of one that is elsewhere there is nothing to go back from.
+    assert look(call_module, path)["instance"]["no_way_back"] == []
 
 
 def test_refusals_are_one_line(call_module, tmp_path, options):
     for main, args, message in (
         (webui_env_file.main, {**options, "path": str(tmp_path)}, f"{tmp_path}: is a folder; correct webui_env_file"),
-        (webui_env_file_info.main, {"path": str(tmp_path)}, f"{tmp_path}: is a folder; correct webui_env_file"),
+        (webui_info.main, {"runtime": "command", "env_file": str(tmp_path)}, f"{tmp_path}: is a folder; correct webui_env_file"),
     ):
         answer = without_secrets(call_module(main, args))
         assert answer["failed"]

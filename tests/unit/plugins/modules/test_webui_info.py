@@ -87,7 +87,7 @@ def test_an_engine_that_is_not_there(call_module, tmp_path):
     "said",
     [
         {"database": {"url": "postgresql://web:p%40ssw0rd@db/o"}},
-        {"env": {"DATABASE_URL": "postgresql://web:p%40ssw0rd@db/o", "DATABASE_POOL_SIZE": 1}},
+        {"database": {"url": "postgresql://web:p%40ssw0rd@db/o", "environment": {"DATABASE_POOL_SIZE": 1}}},
         {"database": {"mode": "external", "host": "db", "name": "o", "environment": {"PGPASSWORD": "s3cr3t-of-pg", "A": 1}}},
     ],
 )

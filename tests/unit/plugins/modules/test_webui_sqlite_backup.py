@@ -33,6 +33,7 @@ def test_at_least_one_is_kept(call_module, make_source, tmp_path, keep):
     answer = call_module(main, {"path": make_source(), "dest": str(tmp_path / "backups"), "keep": keep})
     assert answer["failed"]
     assert answer["msg"] == f"keep is {keep}, but at least one backup has to be kept"
+    assert (answer["problems"], answer["problems_total"]) == ([{"kind": "keep", "message": answer["msg"]}], 1)
     assert not (tmp_path / "backups").exists()
 
 

@@ -80,6 +80,23 @@ def test_a_finding_about_a_table_names_it(call_module, make_source, complete):
     assert [(problem["kind"], problem["table"]) for problem in answer["problems"]] == [("tables", "plugin")]
 
 
+@pytest.mark.parametrize(
+    ("statements", "asked", "places"),
+    [
+        (ORPHANS, {}, [("foreign_keys", "chat_file", "chat_id")]),
+        (VALUES, {}, [("values", "chat", "chat"), ("repair", "chat", "chat")]),
+        (
+            ("CREATE TABLE _alembic_tmp_chat (id)", "INSERT INTO _alembic_tmp_chat VALUES ('c')"),
+            {"upgrade_to": "0bd252b206fb", "checks": []},
+            [("upgrade", None, None), ("upgrade", "_alembic_tmp_chat", None)],
+        ),
+    ],
+)
+def test_a_finding_names_its_place(call_module, make_source, statements, asked, places):
+    answer = call_module(main, {"path": make_source(*statements, *OLD), **asked})
+    assert [(problem["kind"], problem.get("table"), problem.get("column")) for problem in answer["problems"]] == places
+
+
 def test_values_that_are_repaired_never_fail(call_module, make_source):
     path = make_source(r"""INSERT INTO chat (id, chat) VALUES ('c1', '"\u0000"')""", *OLD)
     answer = call_module(main, {"path": path, "fail_on": ["values"]})

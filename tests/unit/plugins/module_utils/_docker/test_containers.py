@@ -104,6 +104,24 @@ def test_an_image_that_lost_its_name_to_a_newer_one(fake, engine):
     assert (facts["image"], facts["image_id"], facts["image_present"]) == (IMAGE, IMAGE_ID, False)
 
 
+@pytest.mark.parametrize(
+    ("labels", "moved", "to_run"),
+    [
+        ({}, False, IMAGE_ID),
+        ({}, True, IMAGE_ID),
+        ({"com.docker.compose.project": "chat"}, False, IMAGE_ID),
+        # Compose makes the next one of what the name means by then.
+        ({"com.docker.compose.project": "chat"}, True, IMAGE),
+    ],
+)
+def test_the_image_that_the_next_container_is_made_of(fake, engine, labels, moved, to_run):
+    container = fake.run(config={"Labels": labels})
+    if moved:
+        fake.images[IMAGE_ID]["RepoTags"] = []
+        fake.images["newer"] = {**newer_image(), "RepoTags": [IMAGE]}
+    assert describe(engine, fake.containers[container], "open-webui")["image_to_run"] == to_run
+
+
 def test_an_image_that_is_gone(fake, engine):
     container = fake.run()
     del fake.images[IMAGE_ID]

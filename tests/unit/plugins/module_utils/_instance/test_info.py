@@ -20,7 +20,7 @@ from ansible_collections.openwebui.postgres.plugins.module_utils._instance.runti
 from lab.fake_compose import FakeCompose
 from lab.fake_engine import IMAGE, frames
 
-WISH = info.Wish({}, {}, [], ["openwebui-postgres"], {}, settle_timeout=0)
+WISH = info.Wish({}, {}, settle_timeout=0)
 ON_TARGET = "DATABASE_URL=postgresql://openwebui:pw@openwebui-postgres:5432/openwebui"
 COMPOSE_LABELS = {"com.docker.compose.project": "chat", "com.docker.compose.service": "open-webui"}
 TAIL = "set the webui_command_ variables, or set webui_image and webui_data_dir to have a container made for the webui.db there."
@@ -330,6 +330,48 @@ def test_nothing_says_which_file_it_is(asked, tmp_path):
     ]
 
 
+@pytest.mark.parametrize("options", [{}, {"sqlite_path": "/nowhere/webui.db"}])
+def test_whether_its_file_is_there(asked, stopped, options):
+    stopped()
+    assert info.look(asked(**options), WISH).instance["sqlite_exists"] is not bool(options)
+
+
+# -- what the operator says -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("options", "state_dir", "names"),
+    [
+        ({"data_dir": "data"}, "", ["webui_data_dir must be an absolute path; it is data."]),
+        ({"sqlite_path": "./webui.db"}, "", ["webui_sqlite_path must be an absolute path; it is ./webui.db."]),
+        ({}, "~/state", ["webui_state_dir must be an absolute path; it is ~/state."]),
+        (
+            {"data_dir": "a", "sqlite_path": "b"},
+            "c",
+            [
+                f"webui_{name} must be an absolute path; it is {path}."
+                for name, path in (("data_dir", "a"), ("sqlite_path", "b"), ("state_dir", "c"))
+            ],
+        ),
+        ({"data_dir": "/srv/none"}, "/opt/state", []),
+    ],
+)
+def test_a_path_that_leads_to_another_place_for_each_who_reads_it(asked, stopped, options, state_dir, names):
+    stopped()
+    found = info.look(asked(**options), WISH._replace(state_dir=state_dir))
+    said = [problem.message for problem in found.problems if problem.kind == "variable"]
+    assert said == names
+    # What such a path leads to is not looked at.
+    assert ("desired" in found.instance) is not bool(names)
+
+
+def test_what_cannot_be_told_to_open_webui(asked, stopped):
+    stopped()
+    found = info.look(asked(data_dir="data"), WISH._replace(database={"name": "a b", "schema": "c d"}))
+    assert [problem.kind for problem in found.problems] == ["variable"] * 3
+    assert [sentence.split()[0] for sentence in sentences(found)] == ["webui_database_name", "DATABASE_SCHEMA:", "webui_data_dir"]
+
+
 # -- the database ---------------------------------------------------------------------------------------------------------------
 
 
@@ -342,8 +384,8 @@ def test_nothing_says_which_file_it_is(asked, tmp_path):
         ([ON_TARGET], {"database": {"name": "other"}}, False),
         ([ON_TARGET], {"database": {"mode": "external"}}, False),
         (["DATABASE_URL=postgresql://u:p@127.0.0.1:6432/openwebui"], {"database": {"mode": "external", "port": 6432}}, True),
-        (["DATABASE_URL=postgresql://u:p@db/x"], {"env": {"DATABASE_URL": "postgresql://w:q@db:5432/x"}}, True),
-        ([ON_TARGET], {"env": {"DATABASE_URL": "postgresql://w:q@db:5432/x"}}, False),
+        (["DATABASE_URL=postgresql://u:p@db/x"], {"database": {"url": "postgresql://w:q@db:5432/x"}}, True),
+        ([ON_TARGET], {"database": {"url": "postgresql://w:q@db:5432/x"}}, False),
         (
             ["DATABASE_URL=postgresql://u:p@/chat?host=%2Frun%2Fpg"],
             {"database": {"mode": "external", "host": "/run/pg", "name": "chat"}},
@@ -366,6 +408,22 @@ def test_on_the_new_database_nothing_else_is_waited_for_or_searched(asked, fake,
     found = info.look(asked(), WISH)
     assert sentences(found) == []
     assert (found.instance["running"], found.instance["source"], found.instance["health"]) == (True, {}, {"healthy": None, "reason": ""})
+
+
+NO_WAY_BACK = "The container on SQLite is not kept any more (webui_cutover_keep_old)."
+
+
+@pytest.mark.parametrize(("env", "says"), [([ON_TARGET], True), ([], False), (["DATABASE_URL=postgresql://u:p@elsewhere/x"], False)])
+def test_whether_there_is_a_way_back_is_said_of_one_that_is_there(asked, stopped, env, says):
+    stopped(env=env)
+    assert [sentence.startswith(NO_WAY_BACK) for sentence in info.look(asked(), WISH).instance["no_way_back"]] == [True] * says
+
+
+def test_with_the_container_that_was_set_aside_there_is_a_way_back(asked, stopped):
+    stopped("chat-on-sqlite")
+    stopped("chat", env=[ON_TARGET])
+    instance = info.look(asked(), WISH).instance
+    assert (instance["name"], instance["kept"]["name"], instance["no_way_back"]) == ("chat", "chat-on-sqlite", [])
 
 
 @pytest.mark.parametrize(

@@ -70,7 +70,8 @@ def test_does_not_call_damaged_what_is_written_to_all_the_time(served, monkeypat
     assert report["integrity"] == {"ok": None, "errors": []}
     assert failure == ""
     assert not report["ready"]
-    assert "it was written to while it was examined, so some of this may not be so; try again, or stop Open WebUI" in report["problems"]
+    message = "it was written to while it was examined, so some of this may not be so; try again, or stop Open WebUI"
+    assert {"kind": "in_use", "message": message} in report["problems"]
 
 
 def test_damage_in_a_file_that_nobody_wrote_to_is_damage(served, monkeypatch):

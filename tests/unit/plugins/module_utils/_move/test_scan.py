@@ -84,7 +84,7 @@ def test_all_repairs_of_a_row_are_told_one_by_one(read):
         "column": "data",
         "rule": "json_escape+json_number",
         "rows": 1,
-        "keys": ["a"],
+        "sample_keys": ["a"],
     }
 
 
@@ -264,7 +264,7 @@ def test_a_scan_goes_through_all_tables_and_tells_how_far_it_is(make_source):
         assert sum(rows for table, rows, _size in steps.steps if table == "note") == 2500
         assert repairs.total == 2500
         assert len(repairs.listed) == 1000
-        assert repairs.values.groups()[0]["keys"] == ["n1", "n2", "n3", "n4", "n5"]
+        assert repairs.values.groups()[0]["sample_keys"] == ["n1", "n2", "n3", "n4", "n5"]
         assert [problem.message for problem in findings.problems] == ["user u: name is NULL, but the column of the target is NOT NULL"]
 
 

@@ -70,7 +70,7 @@ def test_what_no_upgrade_can_bring_there(assessed, at, to, words):
     assert (answer["needed"], answer["possible"], answer["from"], answer["to"]) == (True, False, at, to)
     (obstacle,) = answer["obstacles"]
     assert words in obstacle["message"]
-    assert (obstacle["table"], obstacle["revision"], obstacle["rows"], obstacle["keys"]) == (None, None, None, [])
+    assert (obstacle["table"], obstacle["revision"], obstacle["rows"], obstacle["sample_keys"]) == (None, None, None, [])
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def test_members_of_a_group(assessed, value, fails):
     literal = "NULL" if value is None else "'" + value.replace("'", "''") + "'"
     answer = assessed(GROUP, f"INSERT INTO 'group' VALUES ('g', {literal})")
     assert answer["possible"] != fails
-    assert [obstacle["keys"] for obstacle in answer["obstacles"]] == ([["g"]] if fails else [])
+    assert [obstacle["sample_keys"] for obstacle in answer["obstacles"]] == ([["g"]] if fails else [])
 
 
 @pytest.mark.parametrize(
@@ -137,7 +137,7 @@ def test_keys_are_a_few_and_the_number_is_all(assessed):
     )
     (obstacle,) = answer["obstacles"]
     assert obstacle["rows"] == 30
-    assert len(obstacle["keys"]) == 5
+    assert len(obstacle["sample_keys"]) == 5
     assert "channel_member: 30 members" in obstacle["message"]
     assert "(m1; m10; m11; m12; m13; …)" in obstacle["message"]
 
@@ -166,7 +166,7 @@ def test_members_that_were_never_moved(assessed):
     answer = assessed(*tables, "INSERT INTO 'group' VALUES ('d', '[\"u\"]'), ('e', '[\"u\"]')", moved, at=HEAD)
     assert (answer["state"], answer["needed"], answer["possible"]) == ("equal", False, False)
     (obstacle,) = answer["obstacles"]
-    assert (obstacle["table"], obstacle["rows"], obstacle["keys"]) == ("group", 1, ["d"])
+    assert (obstacle["table"], obstacle["rows"], obstacle["sample_keys"]) == ("group", 1, ["d"])
 
 
 def test_an_examination_without_a_revision_to_reach_says_nothing_of_it(make_source):
@@ -179,7 +179,8 @@ def test_a_file_that_an_upgrade_left_between_two_releases(make_source):
     path = make_source("UPDATE alembic_version SET version_num = 'b10670c03dd5'")
     report, failure = examine(path, ["schema"], ["schema"])
     assert (report["ready"], failure) == (False, "")
-    assert report["problems"] == ["revision b10670c03dd5 (on the way to Open WebUI 0.6.41), where an upgrade has stopped"]
+    message = "revision b10670c03dd5 (on the way to Open WebUI 0.6.41), where an upgrade has stopped"
+    assert report["problems"] == [{"kind": "upgrade", "message": message}]
 
 
 def test_an_older_file_fails_only_where_that_is_asked_for(make_source):

@@ -19,7 +19,7 @@ from ansible_collections.openwebui.postgres.plugins.module_utils._instance.runti
 from ansible_collections.openwebui.postgres.plugins.module_utils._instance.runtimes.systemd import Systemd
 from ansible_collections.openwebui.postgres.plugins.module_utils._problems import Refused
 from lab.fake_compose import FakeCompose
-from lab.fake_engine import IMAGE
+from lab.fake_engine import IMAGE, IMAGE_ID
 
 DESIRED = {"by_network": True, "driver": "psycopg2", "settings": ["DATABASE_URL"], "removed": ["DATABASE_TYPE"], "networks": ["pg"]}
 
@@ -131,6 +131,39 @@ def test_all_that_a_container_lacks_is_said_at_once(fake, container):
     assert one.startswith("The container chat was started with --rm")
     assert two == container.find()[0]["out_of_reach"]
     assert three.startswith("The container chat has the network mode none")
+
+
+def test_a_container_whose_image_is_gone(fake, container):
+    fake.run("chat")
+    del fake.images[IMAGE_ID]
+    assert sentences(container) == [
+        f"The image of chat ({IMAGE_ID}) is no longer on the host, so no container can be made of it. Pull {IMAGE} again, or set "
+        "webui_image to the image that is to run."
+    ]
+    # Where another one is to run, or where nothing is made any more, it plays no part.
+    assert sentences(Container(container.asked._replace(image="open-webui:other"))) == []
+    (instance,) = container.find()
+    assert sentences(container, {**instance, "database": {**instance["database"], "on_target": True}}) == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "facts", "says"),
+    [
+        (Container, {}, True),
+        (Container, {"kept": {"id": "1", "name": "chat-on-sqlite"}}, False),
+        # There was none on SQLite.
+        (Container, {"made": True}, False),
+        # Compose makes one again from its files.
+        (Compose, {}, False),
+    ],
+)
+def test_whether_there_is_a_way_back(kind, facts, says):
+    instance = {"made": False, "kept": {}, "image": "open-webui:1", "data_dir": "/srv/chat", **facts}
+    sentence = (
+        "The container on SQLite is not kept any more (webui_cutover_keep_old). To go back all the same, run the image open-webui:1 on "
+        "/srv/chat by hand, without DATABASE_URL."
+    )
+    assert kind(Asked()).no_way_back(instance) == [sentence] * says
 
 
 def test_another_container_than_the_one_that_is_named_is_none(fake, container):
