@@ -227,6 +227,9 @@ instance:
         can_be_made:
           description: Whether one can be made where none is left.
           type: bool
+        by_commands:
+          description: Whether commands of the operator's handle it.
+          type: bool
     name:
       description:
         - The container or the unit. For a container that was set aside by a run that did not finish, the name it had before. Empty with

@@ -29,7 +29,8 @@ class Target:
         variables = {
             "ansible_connection": "local",
             "ansible_python_interpreter": str(paths.PYTHON),
-            "webui_runtime": "command",
+            # Nobody has looked at Open WebUI, so nobody knows what runs it.
+            "webui_python_docker": False,
             "webui_state_dir": str(self.state),
             "webui_python_command": str(paths.PYTHON),
         }

@@ -12,25 +12,25 @@ from pathlib import Path
 from . import paths
 
 TREE = paths.LAB / "tree"
-COLLECTION = TREE / "ansible_collections" / "openwebui" / "postgres"
 LEFT_OUT = (".collections/",)
 
 
-def copy() -> Path:
+def copy(tree: Path = TREE) -> Path:
     """Copy what is committed or about to be, and link the dependencies beside it."""
-    shutil.rmtree(COLLECTION, ignore_errors=True)
+    collection = tree / "ansible_collections" / "openwebui" / "postgres"
+    shutil.rmtree(collection, ignore_errors=True)
     for name in _files():
         source = paths.ROOT / name
-        target = COLLECTION / name
+        target = collection / name
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(source, target)
     # ansible-test asks git for the files. Without a repository of its own the copy would count as ignored, like all of .lab/,
     # and every test would pass on no file at all.
-    subprocess.run(["git", "init", "--quiet", COLLECTION], check=True)
-    dependencies = TREE / "ansible_collections" / "community"
+    subprocess.run(["git", "init", "--quiet", collection], check=True)
+    dependencies = tree / "ansible_collections" / "community"
     if not dependencies.is_symlink():
         dependencies.symlink_to(paths.COLLECTIONS / "ansible_collections" / "community")
-    return COLLECTION
+    return collection
 
 
 def _files() -> list[str]:

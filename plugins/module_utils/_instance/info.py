@@ -17,14 +17,12 @@ from typing import Any, NamedTuple
 from ansible_collections.openwebui.postgres.plugins.module_utils._desired import Desired, desired, faults
 from ansible_collections.openwebui.postgres.plugins.module_utils._instance.health import asker, wait
 from ansible_collections.openwebui.postgres.plugins.module_utils._instance.registry import RUNTIMES, runtime_of
-from ansible_collections.openwebui.postgres.plugins.module_utils._instance.runtime import Asked, Instance, Runtime
+from ansible_collections.openwebui.postgres.plugins.module_utils._instance.runtime import Asked, Instance, Runtime, either
 from ansible_collections.openwebui.postgres.plugins.module_utils._instance.source import NOTHING, report
 from ansible_collections.openwebui.postgres.plugins.module_utils._problems import Problem, Refused, one_line
 from ansible_collections.openwebui.postgres.plugins.module_utils._settings import DATABASE_FILE, PORT
 
 AUTO = "auto"
-COMMAND = "command"
-SYSTEMD = "systemd"
 HEALTH_URL = f"http://127.0.0.1:{PORT}/health"
 
 _NOBODY: dict[str, Any] = {"size": 0, "uid": None, "gid": None}
@@ -66,8 +64,7 @@ def look(asked: Asked, wish: Wish) -> Found:
     except Refused as refused:
         return Found(None, [], refused.problems, [])
     if len(found) > 1:
-        names = sorted(instance["name"] for _runtime, instance in found)
-        return Found(None, names, [several(names)], [])
+        return Found(None, _names(found), several(found).problems, [])
     ((runtime, instance),) = found
     try:
         problems = _examine(runtime, instance, wish)
@@ -105,61 +102,59 @@ def find(asked: Asked, container: dict[str, Any]) -> list[tuple[Runtime, Instanc
             found = [(maker, maker.to_be_made(container))]
         if found:
             return found
-    raise Refused([Problem("instance", one_line(_another_kind(asked) or _none(asked, refusal)))])
+    raise Refused([Problem("instance", one_line(_another_kind(asked) or _none(runtimes, refusal)))])
 
 
-def several(names: list[str]) -> Problem:
+def several(found: list[tuple[Runtime, Instance]]) -> Refused:
     """What to say where one of these has to be chosen."""
-    return Problem(
-        "instance",
-        f"Several containers here run Open WebUI: {', '.join(names)}. Set webui_container_name to the one to move; for more than one, give "
-        "each an inventory host of its own. Replicas of one Compose service are scaled to one first (docker compose up -d --scale "
-        "SERVICE=1).",
-    )
+    return Refused([Problem("instance", one_line(found[0][0].too_many(_names(found))))])
+
+
+def _names(found: list[tuple[Runtime, Instance]]) -> list[str]:
+    return sorted(str(instance["name"]) for _runtime, instance in found)
 
 
 def _another_kind(asked: Asked) -> str:
     """What to say where the engine has Open WebUI, but not as was asked for."""
     if asked.runtime == AUTO or not RUNTIMES[asked.runtime].capabilities.has_engine:
         return ""
-    names: list[str] = []
-    for name, kind in RUNTIMES.items():
-        if name != asked.runtime and kind.capabilities.has_engine:
+    found: list[tuple[Runtime, Instance]] = []
+    for runtime in (runtime_of(asked, name) for name in RUNTIMES if name != asked.runtime):
+        if runtime.capabilities.has_engine:
             with contextlib.suppress(Refused):
-                names += [instance["name"] for instance in runtime_of(asked, name).find()]
-    if not names:
+                found += [(runtime, instance) for instance in runtime.find()]
+    if not found:
         return ""
+    kinds = either(list(dict.fromkeys(runtime.name for runtime, _instance in found)))
     return (
-        f"{', '.join(sorted(names))}: runs Open WebUI here, but was not made by Docker Compose. Set webui_runtime to container, or leave "
-        "it out."
+        f"{', '.join(_names(found))}: runs Open WebUI here, but {runtime_of(asked, asked.runtime).another_kind()}. Set webui_runtime to "
+        f"{kinds}, or leave it out."
     )
 
 
-def _none(asked: Asked, refusal: Refused | None) -> str:
+def _none(runtimes: list[Runtime], refusal: Refused | None) -> str:
     """What to say where there is no Open WebUI at all."""
-    auto, service = asked.runtime == AUTO, asked.runtime == SYSTEMD
-    engine = f" ({refusal})" if refusal is not None and auto else ""
-    if service:
-        what = f"There is no unit {asked.unit} here"
-    elif refusal is not None and not auto:
-        what = str(refusal)
-    elif asked.container_name:
-        what = f"There is no container {asked.container_name} that runs Open WebUI here{engine}"
-    elif auto:
-        what = f"Nothing here runs Open WebUI: no container of its image{engine}, no unit {asked.unit}"
-    else:
-        what = f"No container here runs an Open WebUI image under the runtime {asked.runtime}"
-    wrong = (
-        "webui_container_name, webui_systemd_unit or webui_docker_host"
-        if auto
-        else "webui_systemd_unit"
-        if service
-        else "webui_container_name or webui_docker_host"
-    )
+    # Of each the first, then the others: what is most likely to be wrong comes first.
+    by_rank = itertools.chain.from_iterable(itertools.zip_longest(*(runtime.variables for runtime in runtimes if runtime.absence())))
+    variables = [name for name in dict.fromkeys(by_rank) if name]
+    correct = f"Correct {either(variables)}, set" if variables else "Set"
     return (
-        f"{what}. Correct {wrong}, set the webui_command_ variables, or set webui_image and webui_data_dir to have a container made for "
-        "the webui.db there."
+        f"{_nothing(runtimes, refusal)}. {correct} the webui_command_ variables, or set webui_image and webui_data_dir to have a container "
+        "made for the webui.db there."
     )
+
+
+def _nothing(runtimes: list[Runtime], refusal: Refused | None) -> str:
+    """What was looked for, and where that could not be done, why."""
+    if len(runtimes) == 1:
+        return str(refusal) if refusal is not None else runtimes[0].not_found()
+    engine = f" ({refusal})" if refusal is not None else ""
+    if runtimes[0].asked.container_name:
+        return f"{next(runtime for runtime in runtimes if runtime.capabilities.has_engine).not_found()}{engine}"
+    absences = dict.fromkeys(
+        f"{runtime.absence()}{engine if runtime.capabilities.has_engine else ''}" for runtime in runtimes if runtime.absence()
+    )
+    return f"Nothing here runs Open WebUI: {', '.join(absences)}"
 
 
 # -- how it is ------------------------------------------------------------------------------------------------------------------
@@ -257,9 +252,8 @@ def source_of(runtime: Runtime, instance: Instance) -> dict[str, Any]:
 
 def _elsewhere(runtime: Runtime, instance: Instance) -> Problem:
     where = instance["database"]["where"] or "another database"
-    otherwise = "; otherwise point webui_env_file at the right file." if runtime.name == COMMAND else "."
     message = f"Open WebUI already uses {where}, not SQLite. If that is the database you mean, set the webui_database_ variables to it"
-    return Problem("database", one_line(message + otherwise))
+    return Problem("database", one_line(message + (runtime.how_to_choose or ".")))
 
 
 def _unwell(instance: Instance, wish: Wish) -> list[Problem]:

@@ -12,7 +12,7 @@ Note that this module_utils is private to the collection. Its API can change at 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Sequence
 
 from ansible_collections.openwebui.postgres.plugins.module_utils._instance.source import Service
 from ansible_collections.openwebui.postgres.plugins.module_utils._problems import Problem
@@ -25,12 +25,14 @@ class Capabilities(NamedTuple):
     :ivar keeps_old: a switch sets what ran on SQLite aside, so that the way back is there until it is finalized.
     :ivar one_shot: a command can be run once in the image that will run: to connect, to name its revision, to upgrade a copy.
     :ivar can_be_made: where none is left, one can be made from an image and a data folder.
+    :ivar by_commands: commands of the operator's handle it, also the one that creates the schema.
     """
 
     has_engine: bool = False
     keeps_old: bool = False
     one_shot: bool = False
     can_be_made: bool = False
+    by_commands: bool = False
 
 
 class Asked(NamedTuple):
@@ -82,9 +84,13 @@ class Runtime(ABC):
 
     name: str
     capabilities: Capabilities
-    # What else may help against one that keeps its file open after the stop, or that is on another database after the start.
+    # The variables that say which one is meant, for messages.
+    variables: tuple[str, ...] = ()
+    # What else may help: against one that keeps its file open after the stop, against one that is on another database after the start,
+    # and where another one than that was meant.
     how_to_end = ""
     how_to_connect = ""
+    how_to_choose = ""
 
     def __init__(self, asked: Asked) -> None:
         self.asked = asked
@@ -95,6 +101,23 @@ class Runtime(ABC):
 
         :raises Refused: when the host cannot be asked, because there is no engine or no rights to use it.
         """
+
+    def absence(self) -> str:
+        """What there is none of where this runtime finds nothing, as a part of a list. Empty where that goes without saying."""
+        return f"nothing of the runtime {self.name}"
+
+    def not_found(self) -> str:
+        """What to say where this runtime was asked for and finds nothing."""
+        return f"Nothing here runs Open WebUI under the runtime {self.name}"
+
+    def another_kind(self) -> str:
+        """What to say of one in the same engine that another runtime handles, after "runs Open WebUI here, but"."""
+        return f"not under the runtime {self.name}"
+
+    def too_many(self, names: list[str]) -> str:
+        """What to say where one of several has to be chosen."""
+        which = f"Set {either(self.variables)} to what leads to one alone" if self.variables else "Leave one alone here"
+        return f"Several of the runtime {self.name} here run Open WebUI: {', '.join(names)}. {which}."
 
     def to_be_made(self, options: dict[str, Any]) -> Instance:
         """The Open WebUI that is made where none is left; or the one that is in its place already. Only where C(can_be_made) says so.
@@ -141,3 +164,8 @@ class Runtime(ABC):
     @abstractmethod
     def log(self, instance: Instance, lines: int) -> list[str]:
         """The last lines of its log without secrets; none where nothing is known of a log."""
+
+
+def either(names: Sequence[str]) -> str:
+    """These in a sentence: a, b or c."""
+    return " or ".join(part for part in (", ".join(names[:-1]), *names[-1:]) if part)

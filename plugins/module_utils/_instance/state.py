@@ -72,7 +72,7 @@ def the_one(asked: Asked) -> tuple[Runtime, Instance]:
     """
     found = find(asked, {})
     if len(found) > 1:
-        raise Refused([several(sorted(str(instance["name"]) for _runtime, instance in found))])
+        raise several(found)
     return found[0]
 
 

@@ -26,12 +26,17 @@ class Command(Runtime):
     """Commands of the operator's, and an env file that Open WebUI is started with."""
 
     name = "command"
-    capabilities = Capabilities()
+    capabilities = Capabilities(by_commands=True)
+    variables = ("webui_env_file",)
     how_to_end = ", or make webui_command_stop wait until Open WebUI has ended"
+    how_to_choose = "; otherwise point webui_env_file at the right file."
 
     def __init__(self, asked: Asked) -> None:
         super().__init__(asked)
         self.how_to_connect = f" and that webui_command_start reads {asked.env_file}"
+
+    def absence(self) -> str:
+        return ""
 
     def find(self) -> list[Instance]:
         """The one that the commands and the env file are about; none where there is no word of either."""

@@ -28,6 +28,9 @@ class Compose(Container):
     def find(self) -> list[Instance]:
         return [instance for instance in self._listed() if instance["runtime"] == self.name]
 
+    def another_kind(self) -> str:
+        return "was not made by Docker Compose"
+
     def findings(self, instance: Instance) -> list[Problem]:
         """Also what Compose says its files come to, with and without ours. It is told names, and no value of a setting."""
         return super().findings(instance) + self._obstacles(instance)

@@ -27,6 +27,7 @@ class Container(Runtime):
 
     name = "container"
     capabilities = Capabilities(has_engine=True, keeps_old=True, one_shot=True, can_be_made=True)
+    variables = ("webui_container_name", "webui_docker_host")
 
     @property
     def engine(self) -> Engine:
@@ -41,6 +42,21 @@ class Container(Runtime):
         found = self._listed()
         own = [instance for instance in found if instance["runtime"] == self.name]
         return own if own or self.asked.runtime != self.name else found
+
+    def absence(self) -> str:
+        return "no container of its image"
+
+    def not_found(self) -> str:
+        if self.asked.container_name:
+            return f"There is no container {self.asked.container_name} that runs Open WebUI here"
+        return f"No container here runs an Open WebUI image under the runtime {self.name}"
+
+    def too_many(self, names: list[str]) -> str:
+        return (
+            f"Several containers here run Open WebUI: {', '.join(names)}. Set webui_container_name to the one to move; for more than one, "
+            "give each an inventory host of its own. Replicas of one Compose service are scaled to one first (docker compose up -d --scale "
+            "SERVICE=1)."
+        )
 
     def _listed(self) -> list[Instance]:
         engine = self.engine

@@ -32,11 +32,18 @@ class Systemd(Runtime):
 
     name = "systemd"
     capabilities = Capabilities()
+    variables = ("webui_systemd_unit",)
 
     def __init__(self, asked: Asked) -> None:
         super().__init__(asked)
         # Unit tests put something else in its place.
         self.run = run
+
+    def absence(self) -> str:
+        return f"no unit {self.asked.unit}"
+
+    def not_found(self) -> str:
+        return f"There is no unit {self.asked.unit} here"
 
     def find(self) -> list[Instance]:
         service = info(self.run, self.asked.unit, self.asked.python, False, 0, self.asked.sqlite_path)["service"]

@@ -38,7 +38,7 @@ def test_the_order_in_which_auto_looks():
 @pytest.mark.parametrize(
     ("name", "able"),
     [
-        ("command", set()),
+        ("command", {"by_commands"}),
         ("container", {"has_engine", "keeps_old", "one_shot", "can_be_made"}),
         ("compose", {"has_engine", "one_shot"}),
         ("systemd", set()),
