@@ -46,11 +46,19 @@ class CatchUp:
     Nobody else may use the tables meanwhile: lock them first.
 
     :param held: the tables of the snapshot, as they were recorded.
+    :param before: who has written their rows.
     :ivar differences: what was found, by table. Empty before :meth:`run`.
     """
 
     def __init__(
-        self, target: Target, plan: Plan, found: Differences, held: Iterable[dict[str, Any]], progress: Progress, clock: Clock
+        self,
+        target: Target,
+        plan: Plan,
+        found: Differences,
+        held: Iterable[dict[str, Any]],
+        before: _traces.Traces,
+        progress: Progress,
+        clock: Clock,
     ) -> None:
         self.target = target
         self.plan = plan
@@ -58,6 +66,7 @@ class CatchUp:
         self.clock = clock
         self.differences: dict[str, Difference] = {}
         self._found = found
+        self._before = before
         self._held = {table["name"]: table for table in held}
         self._findings = Findings()
         self._loader = Loader(target, progress)
@@ -75,11 +84,10 @@ class CatchUp:
                 self._compare()
             with self.clock.phase("load"):
                 self.progress.begin("load", sum(difference.come for difference in self.differences.values()))
-                before = _traces.look(self.target, self.plan.names)
                 self._apply(repairs)
             with self.clock.phase("prove"):
                 self.progress.begin("prove")
-                return self._prove(before)
+                return self._prove()
         except Offended:
             raise CannotApply(self._findings.refusal().problems[0].message) from None
         except psycopg.Error as error:
@@ -163,19 +171,19 @@ class CatchUp:
         )
         return Target(self.target.session, self.target.temporary_schema())
 
-    def _prove(self, before: _traces.Traces) -> list[dict[str, Any]]:
+    def _prove(self) -> list[dict[str, Any]]:
         after = _traces.look(self.target, self.plan.names)
-        if _traces.current(self.target) % (1 << 32) in before.writers:
+        if _traces.in_rows([_traces.current(self.target)]) & self._before.writers:
             raise CannotApply("numbers of transactions are used again, so that rows cannot be told apart by them")
-        return [self._prove_table(self.differences[table.name], before, after) for table in self.plan.tables]
+        return [self._prove_table(self.differences[table.name], after) for table in self.plan.tables]
 
-    def _prove_table(self, difference: Difference, before: _traces.Traces, after: _traces.Traces) -> dict[str, Any]:
+    def _prove_table(self, difference: Difference, after: _traces.Traces) -> dict[str, Any]:
         table = difference.table
         held = self._held[table.name]
         rows = after.count(table.name)
         if rows != self._found.rows(table):
             raise CannotApply(f"{table.name}: {rows} rows are there, and not as many as in the source")
-        new = after.not_by(before.writers, table.name)
+        new = after.not_by(self._before.writers, table.name)
         seconds = self._loader.seconds.get(table.name, 0.0)
         come = self._loader.digests.get(table.name, Digest())
         if difference.whole:
@@ -185,7 +193,7 @@ class CatchUp:
         if new != come.rows or rows != held["rows"] - gone.rows + come.rows:
             raise CannotApply(f"{table.name}: {new} rows were written, and {come.rows} were meant to be")
         if come.rows:
-            writers = [sql.Literal(str(writer)) for writer in sorted(before.writers)] or [sql.Literal("0")]
+            writers = [sql.Literal(str(writer)) for writer in sorted(self._before.writers)] or [sql.Literal("0")]
             where = sql.SQL("xmin::text NOT IN ({})").format(sql.SQL(", ").join(writers))
             _demand_same(table, read_back(self.target, table, where), come, "does not hold what was read from SQLite")
             self.progress.advance(table.name, come.rows, come.size)

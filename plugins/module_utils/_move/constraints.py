@@ -22,6 +22,10 @@ if PSYCOPG_IMPORT_ERROR is None:
     from psycopg import sql
 
 
+# Processes that help one another share memory, of which a container has 64 MB unless somebody says otherwise: too little, now and then.
+_ONE_PROCESS = "SET LOCAL max_parallel_maintenance_workers = 0; SET LOCAL max_parallel_workers_per_gather = 0"
+
+
 class Part(NamedTuple):
     """A foreign key, a unique constraint or an index.
 
@@ -93,6 +97,8 @@ class SetAside:
         :raises psycopg.Error: when the rows do not allow it. :attr:`current` then names the table.
         :raises Refused: when something would not be as it was. The transaction has to be rolled back.
         """
+        if self.parts:
+            self.target.connection.execute(_ONE_PROCESS)
         for part in self.parts:
             self.current = part.table
             self._run(part.again)

@@ -218,11 +218,11 @@ class _Migration(Preparation):
 
     def _write(self, source: Source, plan: Plan, road: Road, repairs: Repairs) -> tuple[list[dict[str, Any]], Sequence[str]]:
         """Bring the rows into the target and prove it. Returns what it holds, and the tables that the server should look at anew."""
-        if road.kind == DIFFERENCES and self.preload is not None:
+        if road.kind == DIFFERENCES and self.preload is not None and self.traces is not None:
             snapshot = snapshot_of(self.request, self.preload) or ""
             before = stamp(snapshot)
             found = Differences(source, self._omit_before(source, snapshot), self.omit)
-            catch_up = CatchUp(self.target, plan, found, self.preload.tables, self.progress, self.clock)
+            catch_up = CatchUp(self.target, plan, found, self.preload.tables, self.traces, self.progress, self.clock)
             loaded = catch_up.run(repairs)
             if stamp(snapshot) != before:
                 raise CannotApply(f"{snapshot} was written to meanwhile")

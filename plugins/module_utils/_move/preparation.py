@@ -51,6 +51,7 @@ class Preparation:
         self.orphans: Orphans | None = None
         self._report: dict[str, Any] = {"removed": [], "nulled": []}
         self.is_preload_untouched = False
+        self.traces: _traces.Traces | None = None
         self.clock = Clock()
         self.findings = Findings()
         self.warnings: list[str] = []
@@ -207,7 +208,7 @@ class Preparation:
         known = {table["name"]: table for table in preload.tables}
         if not set(self.occupied) <= set(known):
             return False
-        found = _traces.look(self.target, self.target.present(list(known)))
+        self.traces = found = _traces.look(self.target, self.target.present(list(known)))
         writers = _traces.in_rows(preload.transactions)
         by_us = _traces.say_something(_traces.current(self.target), preload.transactions) and found.writers <= writers
         if by_us and all(found.count(name) == known[name]["rows"] for name in found.rows):
