@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, openwebui.postgres contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Waiting until a started Open WebUI answers, and until PostgreSQL sees its connections.
+"""Waiting until a started Open WebUI answers, and until PostgreSQL sees its connections. What comes of it if not: C(state.py).
 
 Note that this module_utils is private to the collection. Its API can change at any time.
 """
