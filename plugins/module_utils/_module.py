@@ -12,7 +12,7 @@ from typing import Any, Callable, Iterable
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 from ansible_collections.openwebui.postgres.plugins.module_utils._postgres.connection import PSYCOPG_IMPORT_ERROR
-from ansible_collections.openwebui.postgres.plugins.module_utils._problems import Refused
+from ansible_collections.openwebui.postgres.plugins.module_utils._problems import Problem, Refused
 
 
 def answer(
@@ -31,6 +31,7 @@ def answer(
     :arg always: what is returned in either case, such as an C(invocation) without secrets.
     """
     try:
+        _refuse_nul(module.params)
         result = work()
     except Refused as refused:
         problems = [problem.as_result() for problem in refused.problems]
@@ -43,6 +44,23 @@ def answer(
     if failure:
         module.fail_json(msg=failure, **result, **always)
     module.exit_json(**result, **always)
+
+
+def _refuse_nul(params: dict[str, Any]) -> None:
+    """
+    :raises Refused: when an option holds a byte that no path, name or command of this system can have. It is never shown.
+    """
+    found = [name for name, value in params.items() if _has_nul(value)]
+    if found:
+        raise Refused([Problem("option", f"{name}: has a NUL byte in it; correct the variable it comes from") for name in found])
+
+
+def _has_nul(value: Any) -> bool:
+    if isinstance(value, dict):
+        return any(_has_nul(part) for pair in value.items() for part in pair)
+    if isinstance(value, (list, tuple)):
+        return any(map(_has_nul, value))
+    return isinstance(value, str) and "\0" in value
 
 
 def without_secrets(module: AnsibleModule, secrets: Iterable[str], **instead: Any) -> dict[str, Any]:

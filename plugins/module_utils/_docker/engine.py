@@ -25,6 +25,8 @@ DEFAULT_HOST = "unix:///var/run/docker.sock"
 
 # An engine under load takes its time to create or to remove a container. Only a stop may take longer, and says so.
 SECONDS = 120
+# Which version it is, every engine knows at once. Where something else listens, or one that hangs, nobody has to wait for long.
+FIRST_SECONDS = 30
 
 # No answer is ever as large that has to be whole: the longest are lists of containers, and logs.
 LARGEST = 64 << 20
@@ -70,10 +72,10 @@ class Engine:
     def api_version(self) -> str:
         """The newest version of the API that this engine speaks. It is what it reports containers in without loss."""
         if self._version is None:
-            answer = _parsed(self.socket, self._request("GET", "/version")[1])
+            answer = _parsed(self.socket, self._request("GET", "/version", seconds=FIRST_SECONDS)[1])
             version = answer.get("ApiVersion") if isinstance(answer, dict) else None
             if not isinstance(version, str) or not re.fullmatch(r"\d+\.\d+", version):
-                raise refuse("engine", f"{self.socket}: what answers there is no Docker Engine; set webui_docker_host to its socket")
+                raise _no_engine(self.socket)
             self._version = version
         return self._version
 
@@ -88,8 +90,11 @@ class Engine:
         return _numbers(self.api_version) >= _numbers(version)
 
     def get(self, path: str, /, **query: Any) -> Any:
-        """Ask for something."""
-        return _parsed(self.socket, self.read(path, **query))
+        """Ask for something, or for a list of all that there is of it."""
+        found = _parsed(self.socket, self.read(path, **query))
+        if not all(isinstance(entry, dict) for entry in (found if isinstance(found, list) else [found])):
+            raise _no_engine(self.socket)
+        return found
 
     def read(self, path: str, /, most: int = LARGEST, **query: Any) -> bytes:
         """Ask for something that is no JSON.
@@ -195,4 +200,8 @@ def _parsed(path: str, content: bytes) -> Any:
     try:
         return json.loads(content)
     except ValueError:
-        raise refuse("engine", f"{path}: what answers there is no Docker Engine; set webui_docker_host to its socket") from None
+        raise _no_engine(path) from None
+
+
+def _no_engine(path: str) -> Refused:
+    return refuse("engine", f"{path}: what answers there is no Docker Engine; set webui_docker_host to its socket")

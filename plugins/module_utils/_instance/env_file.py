@@ -231,7 +231,8 @@ def _is_mount(path: str, table: str = "/proc/self/mountinfo") -> bool:
 def secrets_of(path: str, env: dict[str, str]) -> list[str]:
     """What must not be shown of an env file, comments included, and of further settings."""
     text = ""
-    with contextlib.suppress(Refused):
+    # What is no path at all is refused where the file is needed.
+    with contextlib.suppress(Refused, ValueError):
         text = _read(os.path.realpath(path), path)[0] or ""
     found = set(secrets_in(env, []))
     for line in (*assignments(text), *assignments(_COMMENT.sub("", _ASIDE.sub("", text)))):
@@ -338,7 +339,8 @@ def _read(path: str, named: str) -> tuple[str | None, Owner]:
     except IsADirectoryError:
         raise refuse("env_file", f"{named}: is a folder; correct webui_env_file") from None
     except OSError as error:
-        advice = "set ansible_become to true, or connect as a user who may"
+        may_not = error.errno in (errno.EACCES, errno.EPERM)
+        advice = "set ansible_become to true, or connect as a user who may" if may_not else "correct webui_env_file"
         raise refuse("env_file", f"{named}: cannot be read ({error.strerror}); {advice}") from None
 
 

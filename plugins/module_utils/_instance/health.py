@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, openwebui.postgres contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Waiting until a started Open WebUI answers, and until PostgreSQL sees its connections.
+"""Waiting until a started Open WebUI answers, and until PostgreSQL sees its connections. What comes of it if not: C(state.py).
 
 Note that this module_utils is private to the collection. Its API can change at any time.
 """
@@ -61,8 +61,13 @@ def asker(url: str, validate_certs: bool = True) -> Callable[[], Answer]:
 
     :raises Refused: when that is no address of HTTP.
     """
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    try:
+        parts = urlsplit(url)
+        can_be_asked = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        # A bracket without the other, or a port that is none.
+        can_be_asked = False
+    if not can_be_asked:
         raise refuse("health", f"{url} is no address that can be asked; webui_health_url wants http://HOST:PORT/health")
     context = ssl.create_default_context()
     if not validate_certs:
@@ -82,7 +87,8 @@ def asker(url: str, validate_certs: bool = True) -> Callable[[], Answer]:
             return _answer(error.code)
         except urllib.error.URLError as error:
             return Answer(0, _words(error.reason))
-        except (OSError, http.client.HTTPException) as error:
+        # A host that no name server could be asked for.
+        except (OSError, ValueError, http.client.HTTPException) as error:
             return Answer(0, _words(error))
 
     return ask

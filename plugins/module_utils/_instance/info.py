@@ -222,6 +222,7 @@ def _told(wanted: Desired) -> dict[str, Any]:
 
 
 def _on_target(instance: Instance) -> bool:
+    """Whether its next start uses the database that is asked for, and not just any on PostgreSQL. So says what it is started with."""
     used = instance["database"]
     return bool(used["kind"] == "postgresql" and used["where"] == instance["desired"]["place"])
 

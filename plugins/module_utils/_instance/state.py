@@ -171,8 +171,8 @@ def _insist_on_rest(runtime: Runtime, instance: Instance, wish: Rest, source: di
     if source["in_use"]:
         holders = ", ".join(str(holder["command"]) for holder in source["holders"]) or "holder unknown"
         raise refuse("in_use", f"Open WebUI was stopped, but {wish.path} is still open ({holders}). End that process{runtime.how_to_end}.")
-    # On the way back from PostgreSQL none was noted: the file plays no part yet.
-    if noted is not None and source["findings"]:
+    # On the way back from PostgreSQL none was noted: the file plays no part yet. Otherwise what cannot be seen is not known to rest.
+    if source["findings"] and (noted is not None or is_on_sqlite(instance)):
         raise Refused([Problem("source", one_line(finding)) for finding in source["findings"]])
 
 

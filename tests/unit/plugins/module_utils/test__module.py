@@ -114,7 +114,7 @@ def test_secrets_are_hidden_and_what_only_looks_like_one_is_not(call_module, wor
 
 
 def test_what_is_no_refusal_is_not_swallowed():
-    module = type("Module", (), {})()
+    module = type("Module", (), {"params": {}})()
     with pytest.raises(ZeroDivisionError):
         answer(module, lambda: {"rows": 1 // 0})
 
@@ -131,3 +131,12 @@ def test_a_module_that_needs_psycopg_says_so(call_module, monkeypatch, error, go
     said = call_module(main, {})
     assert said.get("done", False) == goes_on
     assert ("psycopg" in said.get("msg", "")) != goes_on
+
+
+@pytest.mark.parametrize("options", [{"path": "/srv/a\0b"}, {"env": {"A": ["x", "secret\0"]}}, {"env": {"secret\0": "x"}}])
+def test_a_byte_that_nothing_can_have_is_refused_before_any_work(call_module, options):
+    said = call_module(framed(lambda: pytest.fail("worked")), options)
+    (name,) = options
+    assert said["failed"]
+    assert said["msg"] == f"{name}: has a NUL byte in it; correct the variable it comes from"
+    assert "secret" not in str(said["problems"])

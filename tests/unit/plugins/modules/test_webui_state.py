@@ -245,3 +245,17 @@ def test_one_that_is_still_to_be_made(call_module, fake, make_source):
     assert (rest["changed"], rest["was_running"], rest["source"]["real_path"]) == (False, False, str(path))
     assert call_module(main, {**options, "state": "serving"})["started"] is False
     assert fake.changes == []
+
+
+def test_a_file_that_cannot_be_seen_is_not_known_to_rest(call_module, open_folder, as_nobody):
+    """Whoever asks for rest without an earlier look would read a file that somebody may have open."""
+    hidden = open_folder / "data"
+    hidden.mkdir(mode=0o700)
+    (hidden / "webui.db").write_bytes(b"")
+    options = {"runtime": "command", "env_file": f"{open_folder}/chat.env", "data_dir": str(hidden), "commands": {"probe": ["false"]}}
+    with as_nobody():
+        said = call_module(main, {"state": "at_rest", **options})
+    assert said["failed"]
+    assert said["changed"] is False
+    assert [problem["kind"] for problem in said["problems"]] == ["source"]
+    assert str(hidden) in said["msg"]

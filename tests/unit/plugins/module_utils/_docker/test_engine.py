@@ -192,3 +192,19 @@ def test_a_header_says_what_a_file_is(fake):
         engine.header(f"/containers/{container}/archive", "X-Docker-Container-Path-Stat", path="/none")
     assert caught.value.status == 404
     assert fake.changes == []
+
+
+@pytest.mark.parametrize("answer", [b"null", b"1", b'"text"', b"[1]", b"[null]", b"[[]]", b"<html>", b""])
+def test_something_else_answers_later(answering, answer):
+    engine = Engine(answering(f"HTTP/1.1 200 OK\r\nContent-Length: {len(answer)}\r\n\r\n".encode() + answer))
+    engine._version = "1.45"
+    message = refusal(lambda: engine.get("/containers/json"))
+    assert message == f"{engine.socket}: what answers there is no Docker Engine; set webui_docker_host to its socket"
+
+
+def test_the_first_question_is_not_waited_for_as_long_as_work_is(answering, monkeypatch):
+    """One that hangs is asked by each runtime, and nobody wants to wait for two minutes each time."""
+    patience = []
+    monkeypatch.setattr(Engine, "_request", lambda _self, *_target, seconds: patience.append(seconds) or ({}, b"{}"))
+    refusal(lambda: Engine("unix:///run/hangs.sock").api_version)
+    assert patience == [30]

@@ -533,3 +533,15 @@ def test_an_env_file_for_the_bootstrap(env_file):
     with pytest.raises(Killed), beside(str(path), ENV, REMOVE, AS_IT_IS):
         raise Killed
     assert os.listdir(path.parent) == ["webui.env"]
+
+
+def test_a_link_that_leads_in_a_circle_is_no_matter_of_rights(tmp_path):
+    path = tmp_path / "webui.env"
+    path.symlink_to(path)
+    with pytest.raises(Refused) as caught:
+        look(str(path))
+    assert str(caught.value) == f"{path}: cannot be read (Too many levels of symbolic links); correct webui_env_file"
+
+
+def test_what_is_no_path_holds_no_secret():
+    assert secrets_of("/srv/a\0b", {}) == []

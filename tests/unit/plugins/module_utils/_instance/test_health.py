@@ -103,7 +103,26 @@ def test_plain_http_where_tls_is_expected(server):
     assert answer.reason
 
 
-@pytest.mark.parametrize("url", ["", "/health", "ftp://host/health", "127.0.0.1:8080/health", "http:///health", "file:///etc/passwd"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "/health",
+        "ftp://host/health",
+        "127.0.0.1:8080/health",
+        "http:///health",
+        "file:///etc/passwd",
+        "http://[::1/health",
+        "http://host:port/health",
+        "http://host:99999/health",
+        "http://host:0/health",
+    ],
+)
 def test_what_cannot_be_asked_is_refused(url):
     with pytest.raises(Refused, match="webui_health_url wants"):
         asker(url)
+
+
+def test_a_host_that_no_name_server_could_be_asked_for_does_not_answer():
+    answer = asker(f"http://{'a' * 70}.example/health")()
+    assert (answer.status, answer.healthy, bool(answer.reason)) == (0, False, True)
