@@ -28,6 +28,9 @@ SECONDS = 120
 # Which version it is, every engine knows at once. Where something else listens, or one that hangs, nobody has to wait for long.
 FIRST_SECONDS = 30
 
+# What there is several of. Anything else is one thing.
+LISTS = ("/containers/json", "/networks")
+
 # No answer is ever as large that has to be whole: the longest are lists of containers, and logs.
 LARGEST = 64 << 20
 AT_ONCE = 64 << 10
@@ -92,7 +95,9 @@ class Engine:
     def get(self, path: str, /, **query: Any) -> Any:
         """Ask for something, or for a list of all that there is of it."""
         found = _parsed(self.socket, self.read(path, **query))
-        if not all(isinstance(entry, dict) for entry in (found if isinstance(found, list) else [found])):
+        if isinstance(found, list) != (path in LISTS) or not all(
+            isinstance(entry, dict) for entry in (found if path in LISTS else [found])
+        ):
             raise _no_engine(self.socket)
         return found
 

@@ -194,7 +194,7 @@ def test_a_header_says_what_a_file_is(fake):
     assert fake.changes == []
 
 
-@pytest.mark.parametrize("answer", [b"null", b"1", b'"text"', b"[1]", b"[null]", b"[[]]", b"<html>", b""])
+@pytest.mark.parametrize("answer", [b"null", b"1", b'"text"', b"[1]", b"[null]", b"[[]]", b"{}", b"<html>", b""])
 def test_something_else_answers_later(answering, answer):
     engine = Engine(answering(f"HTTP/1.1 200 OK\r\nContent-Length: {len(answer)}\r\n\r\n".encode() + answer))
     engine._version = "1.45"
