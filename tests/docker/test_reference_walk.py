@@ -156,8 +156,8 @@ def test_the_old_container_is_kept_and_stays_down(
     assert kept["HostConfig"]["RestartPolicy"]["Name"] == "no"
 
 
-def test_orphans_were_moved_into_quarantine(webui: WebUIContainer, variables: dict[str, Any], migrated: Run) -> None:
-    assert not orphans(webui.database)
+def test_orphans_are_in_quarantine_and_still_in_the_old_file(webui: WebUIContainer, variables: dict[str, Any], migrated: Run) -> None:
+    assert orphans(webui.database)["chat_file"]
     (file,) = Path(variables["webui_state_dir"]).rglob("orphans-*.jsonl")
     tables = {json.loads(line).get("table") for line in file.read_text(encoding="utf-8").splitlines()}
     assert {"chat_file", "knowledge_file"} <= tables
