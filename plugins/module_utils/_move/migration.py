@@ -24,12 +24,12 @@ from ansible_collections.openwebui.postgres.plugins.module_utils._move.full_load
 from ansible_collections.openwebui.postgres.plugins.module_utils._move.loading import lock
 from ansible_collections.openwebui.postgres.plugins.module_utils._move.plan import Omit, Plan
 from ansible_collections.openwebui.postgres.plugins.module_utils._move.preparation import Known, Preparation
+from ansible_collections.openwebui.postgres.plugins.module_utils._move.rehearsal import Rehearsal
 from ansible_collections.openwebui.postgres.plugins.module_utils._move.request import Request
 from ansible_collections.openwebui.postgres.plugins.module_utils._move.road import DIFFERENCES, FULL, Road, choose, snapshot_of, terms
 from ansible_collections.openwebui.postgres.plugins.module_utils._move.scan import Repairs
 from ansible_collections.openwebui.postgres.plugins.module_utils._move.snapshots import demand_origin, describe, is_it, stamp
 from ansible_collections.openwebui.postgres.plugins.module_utils._move.target import Target
-from ansible_collections.openwebui.postgres.plugins.module_utils._move.trial import Rehearsal
 from ansible_collections.openwebui.postgres.plugins.module_utils._postgres.connection import PSYCOPG_IMPORT_ERROR, connect
 from ansible_collections.openwebui.postgres.plugins.module_utils._postgres.errors import guard, in_words
 from ansible_collections.openwebui.postgres.plugins.module_utils._problems import Refused, refuse

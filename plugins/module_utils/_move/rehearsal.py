@@ -1,105 +1,152 @@
 # Copyright: (c) 2026, openwebui.postgres contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where a rehearsal loads: into Open WebUI's own tables, or into copies of them where somebody may be using those.
-
-Whatever it does is rolled back.
+"""The rehearsal of a move: all that it does, short of the commit, and while Open WebUI works if need be.
 
 Note that this module_utils is private to the collection. Its API can change at any time.
 """
 
 from __future__ import annotations
 
-from ansible_collections.openwebui.postgres.plugins.module_utils._move.loading import lock
+from contextlib import AbstractContextManager
+from typing import Any
+
+from ansible_collections.openwebui.postgres.plugins.module_utils._move import bookkeeping as _bookkeeping
+from ansible_collections.openwebui.postgres.plugins.module_utils._move.full_load import loaded as as_recorded
+from ansible_collections.openwebui.postgres.plugins.module_utils._move.loading import Loader
 from ansible_collections.openwebui.postgres.plugins.module_utils._move.plan import Plan
-from ansible_collections.openwebui.postgres.plugins.module_utils._move.sequences import shelter_sequences
+from ansible_collections.openwebui.postgres.plugins.module_utils._move.preparation import Known, Preparation
+from ansible_collections.openwebui.postgres.plugins.module_utils._move.proof import prove
+from ansible_collections.openwebui.postgres.plugins.module_utils._move.request import LOAD, SCAN, Request
+from ansible_collections.openwebui.postgres.plugins.module_utils._move.road import choose
+from ansible_collections.openwebui.postgres.plugins.module_utils._move.scan import Repairs, RowReader, TablePlan, scan
+from ansible_collections.openwebui.postgres.plugins.module_utils._move.second_look import SecondLook
+from ansible_collections.openwebui.postgres.plugins.module_utils._move.stage import NoStage, Stage
 from ansible_collections.openwebui.postgres.plugins.module_utils._move.target import Target
 from ansible_collections.openwebui.postgres.plugins.module_utils._postgres.connection import PSYCOPG_IMPORT_ERROR
+from ansible_collections.openwebui.postgres.plugins.module_utils._postgres.errors import guard, in_words, is_row_fault
+from ansible_collections.openwebui.postgres.plugins.module_utils._problems import Findings, Refused
+from ansible_collections.openwebui.postgres.plugins.module_utils._progress import Progress
+from ansible_collections.openwebui.postgres.plugins.module_utils._sqlite.database import Source, open_source
+from ansible_collections.openwebui.postgres.plugins.module_utils._sqlite.orphans import Omission, Orphans
 
 if PSYCOPG_IMPORT_ERROR is None:
     import psycopg
-    from psycopg import sql
-
-# A queue behind a waiting rehearsal is not longer than this.
-LOCK_TIMEOUT = "3s"
-
-IN_PLACE = "load"
-IN_COPIES = "copies"
 
 
-class NoStage(Exception):
-    """There is nowhere to load to without being in somebody's way."""
+class Rehearsal(Preparation):
+    """All that the move does, short of the commit, and while Open WebUI works if need be.
 
-
-class Stage:
-    """The tables that a rehearsal loads into.
-
-    :ivar target: where they are.
-    :ivar kind: which tables they are: C(load) or C(copies).
-    :ivar why: why they are only copies, for a warning.
+    Values are looked at first, so that all that are to be refused are named at once. Then everything else is loaded for a
+    trial: the server itself has the last word on what it takes. Orphans are found, and left out from then on, because they
+    will have been dealt with before the move.
     """
 
-    def __init__(self, target: Target, plan: Plan, occupied: bool) -> None:
-        self._real = target
-        self._plan = plan
-        self.target = target
-        self.kind = IN_PLACE
-        self.why = ""
-        self._in_use = ""
-        if occupied and target.is_used_by_others():
-            self._keep_to_copies("the target holds data, and others are connected to it")
+    def __init__(self, request: Request, target: Target, known: Known, progress: Progress) -> None:
+        super().__init__(request, target, known, progress)
+        self.probed: set[str] = set()
 
-    def set(self) -> Target:
-        """Make the tables ready, in the transaction that is open, so that nobody else has to do with them.
-
-        :raises NoStage: when that cannot be done. The reason is in :attr:`why`.
-        """
-        if self.kind == IN_PLACE and not self._take():
-            self._keep_to_copies("others are using tables of the target")
-        if self.kind == IN_COPIES:
-            if not self._real.may_create_temporary():
-                self.why = f"{self._in_use}, and the role may not create temporary tables, so values were only looked at, not loaded"
-                raise NoStage
-            self.target = self._copy()
-        return self.target
-
-    def _keep_to_copies(self, why: str) -> None:
-        self.kind = IN_COPIES
-        self._in_use = why
-        self.why = f"{why}, so the rehearsal went into copies of the tables: triggers of the target were not tried"
-
-    def _take(self) -> bool:
-        connection = self._real.connection
-        try:
-            with connection.transaction():
-                connection.execute(sql.SQL("SET LOCAL lock_timeout = {}").format(sql.Literal(LOCK_TIMEOUT)))
-                lock(self._real, self._plan.names)
-                shelter_sequences(self._real)
-        except psycopg.errors.LockNotAvailable:
-            return False
-        return True
-
-    def _copy(self) -> Target:
-        """Temporary tables like the real ones: what they hold goes into no log of the server."""
-        connection = self._real.connection
-        drawing = self._real.drawing_columns()
-        for table in self._plan.tables:
-            like = "CREATE TEMP TABLE {} (LIKE {} INCLUDING ALL EXCLUDING IDENTITY EXCLUDING COMMENTS)"
-            connection.execute(sql.SQL(like).format(sql.Identifier(table.name), self._real.name(table.name)))
-        copies = Target(self._real.session, self._real.temporary_schema())
-        names = set(self._plan.names)
-        for number, (name, column) in enumerate(drawing):
-            if name in names:
-                self._draw_elsewhere(copies, name, column, f"webui_rehearsal_{number}")
-        return copies
+    def run(self) -> dict[str, Any]:
+        """Find out whether everything can be moved, or raise."""
+        if not self.request.live:
+            self.demand_stopped()
+        with self.clock.phase("total"), open_source(self.request.path, live=True) as source:
+            with self.clock.phase("plan"):
+                plan = self.plan(source)
+            road = choose(self.request, self.target, source, plan, self.preload, self.is_preload_untouched)
+            omissions = self._omissions(source, plan)
+            fits = all(problem.kind == "orphan" for problem in self.findings.problems)
+            repairs = self.repairs()
+            with self.clock.phase("scan"):
+                self._scan(source, plan, repairs, omissions)
+            loaded, rehearsed = self._looked_at(plan), SCAN
+            if fits and self.request.rehearse == LOAD:
+                loaded, rehearsed = self._load(source, plan, omissions)
+            self._refuse_what_was_found(source)
+            if source.method == "lock-free" and source.changed():
+                self.warnings.append(f"{source.path} was written to meanwhile, so what was rehearsed may be neither old nor new")
+        return {**self.answer(plan, loaded, repairs, None), **road.as_result(), "rehearsed": rehearsed}
 
     @staticmethod
-    def _draw_elsewhere(copies: Target, table: str, column: str, name: str) -> None:
-        """Let a column draw from a sequence of ours: what is drawn from the real one is gone, also after a rollback."""
-        copies.connection.execute(sql.SQL("CREATE TEMP SEQUENCE {}").format(sql.Identifier(name)))
-        sequence = sql.Identifier(copies.schema, name).as_string(copies.connection)
-        copies.connection.execute(
-            sql.SQL("ALTER TABLE {} ALTER COLUMN {} SET DEFAULT nextval({})").format(
-                copies.name(table), sql.Identifier(column), sql.Literal(sequence)
-            )
-        )
+    def _looked_at(plan: Plan) -> list[dict[str, Any]]:
+        return [{"name": table.name, "rows": table.rows} for table in plan.tables]
+
+    def _omissions(self, source: Source, plan: Plan) -> dict[str, Omission]:
+        """The orphans that will be removed or nulled before the move, by table."""
+        if not self.orphans and not any(problem.kind == "orphan" for problem in self.findings.problems):
+            return {}
+        try:
+            orphans = self.orphans or Orphans(source, None, self.request.exclude_tables)
+        except Refused as refused:
+            self.findings.extend(refused.problems)
+            return {}
+        finally:
+            source.connection.text_factory = bytes
+        found = {name: orphans.omission(name) for name in plan.names}
+        return {name: omission for name, omission in found.items() if omission is not None}
+
+    def _scan(self, source: Source, plan: Plan, repairs: Repairs, omissions: dict[str, Omission]) -> None:
+        self.progress.begin("scan", plan.rows)
+        scan(source, plan.tables, repairs, self.findings, self.progress, omissions)
+        with self._undone():
+            self._second_look(source, plan, omissions, self.target).probe_uncertain()
+
+    def _undone(self) -> AbstractContextManager[object]:
+        """What is done inside the block is undone at its end. The transaction, with its lock, goes on."""
+        return self.target.connection.transaction(force_rollback=True)
+
+    def _second_look(self, source: Source, plan: Plan, omissions: dict[str, Omission], target: Target) -> SecondLook:
+        def read(table: TablePlan) -> RowReader:
+            return RowReader(source, table, self.repairs(), Findings(), thorough=True, omission=omissions.get(table.name))
+
+        return SecondLook(source, target, plan, self.findings, read, self.probed)
+
+    def _load(self, source: Source, plan: Plan, omissions: dict[str, Omission]) -> tuple[list[dict[str, Any]], str]:
+        """Load into the real tables, or copies where somebody could be held up, and undo it."""
+        stage = Stage(self.target, plan, bool(self.occupied))
+        loader = Loader(self.target, self.progress)
+        try:
+            with self._undone():
+                with self.clock.phase("load"):
+                    self.progress.begin("rehearse", plan.rows, source.state.size + source.state.wal_size)
+                    loader.target = stage.set()
+                    loader.fill(plan, self._second_look(source, plan, omissions, stage.target).read)
+                with self.clock.phase("prove"):
+                    prove(stage.target, plan, loader.digests, self.findings, self.progress)
+                loaded = as_recorded(plan, loader)
+                _bookkeeping.record(self.target, self.request.original, source.state.fingerprint, plan.revision, loaded)
+        except NoStage:
+            self.warnings.append(stage.why)
+            return self._looked_at(plan), SCAN
+        except Refused as refused:
+            loaded = []
+            self.findings.extend(refused.problems)
+        except psycopg.Error as error:
+            loaded = []
+            if not is_row_fault(error):
+                self.findings.extend([in_words(error, f"rehearsing, {loader.doing}")])
+            else:
+                self._explain(source, plan, omissions, stage, loader, error)
+        if stage.why:
+            self.warnings.append(stage.why)
+        return loaded, stage.kind
+
+    def _explain(
+        self,
+        source: Source,
+        plan: Plan,
+        omissions: dict[str, Omission],
+        stage: Stage,
+        loader: Loader,
+        error: psycopg.Error,
+    ) -> None:
+        with guard("looking for what was refused"), self._undone():
+            loader.target = stage.set()
+            loader.empty(plan)
+            look_again = self._second_look(source, plan, omissions, stage.target)
+            look_again.explain(loader.current, loader.doing, error, known=len(self.findings.problems))
+
+    def _refuse_what_was_found(self, source: Source) -> None:
+        if self.findings.total and source.method == "lock-free" and source.changed():
+            self.findings.add("in_use", f"{source.path} was written to meanwhile, so some of this may not be so; try again")
+        self.findings.refuse_if_any()
