@@ -178,9 +178,9 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.openwebui.postgres.plugins.module_utils._instance.command import ask, insist, last_words, run, wait_until_stopped
-from ansible_collections.openwebui.postgres.plugins.module_utils._instance.env_file import beside, owner_of, secrets_of, texts
+from ansible_collections.openwebui.postgres.plugins.module_utils._instance.env_file import beside, owner_of, secrets_of
 from ansible_collections.openwebui.postgres.plugins.module_utils._module import answer, without_secrets
-from ansible_collections.openwebui.postgres.plugins.module_utils._settings import masked, secrets_in
+from ansible_collections.openwebui.postgres.plugins.module_utils._settings import masked, secrets_in, texts
 
 
 def main() -> None:

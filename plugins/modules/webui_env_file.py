@@ -173,9 +173,9 @@ problems_total:
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.openwebui.postgres.plugins.module_utils._instance.env_file import finalized, owner_of, restored, switched, texts
+from ansible_collections.openwebui.postgres.plugins.module_utils._instance.env_file import finalized, owner_of, restored, switched
 from ansible_collections.openwebui.postgres.plugins.module_utils._module import answer, without_secrets
-from ansible_collections.openwebui.postgres.plugins.module_utils._settings import secrets_in
+from ansible_collections.openwebui.postgres.plugins.module_utils._settings import secrets_in, texts
 
 
 def main() -> None:

@@ -210,7 +210,6 @@ import pwd
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.openwebui.postgres.plugins.module_utils._instance.env_file import texts
 from ansible_collections.openwebui.postgres.plugins.module_utils._instance.service_switch import (
     KEY,
     OUR_FOLDER,
@@ -223,7 +222,7 @@ from ansible_collections.openwebui.postgres.plugins.module_utils._instance.servi
     switched,
 )
 from ansible_collections.openwebui.postgres.plugins.module_utils._module import answer, without_secrets
-from ansible_collections.openwebui.postgres.plugins.module_utils._settings import secrets_in
+from ansible_collections.openwebui.postgres.plugins.module_utils._settings import secrets_in, texts
 
 
 def main() -> None:

@@ -455,7 +455,7 @@ TYPES = {
 def test_every_type_arrives_as_it_was(move, source, any_schema_target, odd):
     types = {**TYPES, "numeric(6, 2)": ("NUMERIC", "1.5")} if odd else TYPES
     source.execute(
-        f"CREATE TABLE kinds (id INTEGER PRIMARY KEY, {', '.join(f'c{n} {kind}' for n, (kind, _) in enumerate(types.values()))})"
+        f"CREATE TABLE kinds (id INTEGER PRIMARY KEY, {', '.join(f'c{n} {kind}' for n, (kind, _value) in enumerate(types.values()))})"
     )
     source.execute(f"INSERT INTO kinds VALUES (1, {', '.join(value for _kind, value in types.values())})")
     source.execute("INSERT INTO kinds (id) VALUES (2)")

@@ -41,7 +41,6 @@ from ansible_collections.openwebui.postgres.plugins.module_utils._settings impor
     other_file,
     secrets_in,
 )
-from ansible_collections.openwebui.postgres.plugins.module_utils._settings import texts as texts
 
 BEGIN = "# BEGIN openwebui.postgres"
 NEW = " in a new file"

@@ -13,7 +13,7 @@ import hashlib
 from ansible_collections.openwebui.postgres.plugins.module_utils._move.plan import Plan
 from ansible_collections.openwebui.postgres.plugins.module_utils._move.scan import TablePlan
 from ansible_collections.openwebui.postgres.plugins.module_utils._move.target import Target
-from ansible_collections.openwebui.postgres.plugins.module_utils._move.wire import Wire, wire_for
+from ansible_collections.openwebui.postgres.plugins.module_utils._move.wire import BinaryWire, Wire, wire_for
 from ansible_collections.openwebui.postgres.plugins.module_utils._postgres.connection import PSYCOPG_IMPORT_ERROR
 from ansible_collections.openwebui.postgres.plugins.module_utils._postgres.errors import guard
 from ansible_collections.openwebui.postgres.plugins.module_utils._problems import Findings
@@ -74,7 +74,7 @@ def read_back(target: Target, table: TablePlan, where: sql.Composable | None = N
 def holds(target: Target, table: TablePlan, digest: str) -> bool:
     """Whether a table holds what an earlier run has recorded of it. Runs of before the binary format have digests of text."""
     wire = wire_for(table.columns)
-    wires = [wire] if type(wire) is Wire else [wire, Wire(table.columns)]
+    wires = [wire, Wire(table.columns)] if isinstance(wire, BinaryWire) else [wire]
     return any(str(read_back(target, table, wire=each)) == digest for each in wires)
 
 

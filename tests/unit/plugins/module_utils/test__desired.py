@@ -116,8 +116,8 @@ def test_the_driver_that_is_needed(scheme, driver):
 # -- further settings -----------------------------------------------------------------------------------------------------------
 
 
-def settings(instance=SERVICE, **database):
-    env = desired({**EXTERNAL, **database}, instance).env
+def settings(instance=None, **database):
+    env = desired({**EXTERNAL, **database}, SERVICE if instance is None else instance).env
     assert env.pop("DATABASE_URL")
     return env
 

@@ -152,9 +152,10 @@ def server(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         for _look in range(facts.get("looks", 1)):
             ask()
             facts.get("between", lambda: None)()
-        if isinstance(facts["says"], Exception):
-            raise facts["says"]
-        return facts["says"]
+        says = facts["says"]
+        if isinstance(says, Exception):
+            raise says
+        return says
 
     monkeypatch.setattr(health, "wait_connected", wait_connected)
     return facts

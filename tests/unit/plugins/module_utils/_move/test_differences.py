@@ -65,7 +65,10 @@ class Pair:
                     theirs = Orphans(snapshot, None)
                     theirs.tell(source, "theirs")
                 source.connection.text_factory = bytes
-                before_omit = lambda name, alias: theirs.omission(name, alias, "theirs")  # noqa: E731
+
+                def before_omit(name: str, alias: str):
+                    return theirs.omission(name, alias, "theirs")
+
                 after_omit = ours.omission
             attach(source, self.snapshot)
             differences = Differences(source, before_omit, after_omit)
