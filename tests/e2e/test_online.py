@@ -75,6 +75,20 @@ def test_what_was_written_until_the_stop_is_there_and_the_old_file_is_as_it_was(
     assert place.orphans() == orphans
 
 
+def test_check_mode_names_the_way_and_what_users_will_notice(site: SiteMaker) -> None:
+    place = site("expecting")
+    place.start()
+    place.play(webui_play.MIGRATE, "--tags", "postgres,schema").succeeded()
+    pid, content = place.service.pid, place.fingerprint()
+    for online, way, measure in (("auto", "loaded ahead while Open WebUI works", "at most"), ("never", "loaded once Open WebUI", "about")):
+        run = place.play(webui_play.MIGRATE, "--check", "-e", f"webui_migrate_online={online}").succeeded()
+        said = "\n".join(run.said)
+        assert f"Way of a run: everything is {way}" in said, run.end
+        expected = rf"Downtime to expect: Open WebUI's own stop and start, .* {measure} \d+ seconds, measured just now\."
+        assert re.search(expected, said), run.end
+    assert (place.service.pid, place.fingerprint()) == (pid, content)
+
+
 def test_all_of_it_can_be_loaded_while_open_webui_is_down(site: SiteMaker) -> None:
     place = site("offline")
     place.variables["webui_migrate_online"] = "never"
