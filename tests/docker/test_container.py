@@ -315,7 +315,7 @@ def test_a_generated_key(docker, make):
     key = info(ours.engine, ours.name, True, 0)["secret_key"]
     assert len(key) >= 12
     # Nobody has to name it: it is read from the container that has it.
-    ours.switch()
+    switched(ours.engine, ours.name, Wish({"DATABASE_URL": "postgresql://u:p@db/o"}, [], [], ""), 1, False)
     assert info(ours.engine, ours.name, True, 0)["secret_key"] == key
     ours.restore()
     assert ours.found()["secret_key"] == origin
