@@ -145,17 +145,14 @@ def answers(monkeypatch: pytest.MonkeyPatch) -> list[Answer]:
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """What the server says, and what it was asked."""
-    facts: dict[str, Any] = {"says": Connected(2, "0bd252b206fb")}
+    facts: dict[str, Any] = {"says": lambda: Connected(2, "0bd252b206fb")}
 
     def wait_connected(options: dict[str, Any], ask: Callable[[], Answer], since: float | None, timeout: float) -> Connected:
         facts.update(options=options, since=since, timeout=timeout)
         for _look in range(facts.get("looks", 1)):
             ask()
             facts.get("between", lambda: None)()
-        says = facts["says"]
-        if isinstance(says, Exception):
-            raise says
-        return says
+        return facts["says"]()
 
     monkeypatch.setattr(health, "wait_connected", wait_connected)
     return facts
@@ -512,7 +509,7 @@ def test_where_nothing_was_started_any_will_do(answers, server, time):
 
 
 def test_healthy_on_another_database(answers, server, time):
-    server["says"] = Connected(0, "0bd252b206fb")
+    server["says"] = lambda: Connected(0, "0bd252b206fb")
     so_far: dict[str, Any] = {}
     refused = refusal(serve, Chat(), time, connection=DATABASE, so_far=so_far)
     assert str(refused) == (
@@ -524,7 +521,10 @@ def test_healthy_on_another_database(answers, server, time):
 
 
 def test_what_else_may_help_is_said(answers, server, time):
-    server["says"] = refuse("connection", "cannot connect to database chat")
+    def says() -> Connected:
+        raise refuse("connection", "cannot connect to database chat")
+
+    server["says"] = says
     chat = Chat()
     chat.how_to_connect = " and that /etc/chat.env is read"
     said = str(refusal(serve, chat, time, connection=DATABASE))
@@ -549,7 +549,7 @@ def test_one_that_ends_while_its_connection_is_waited_for(answers, server, time)
 
 @pytest.mark.parametrize(("found", "said"), [("aaaaaaaaaaaa", "aaaaaaaaaaaa"), (None, "none")])
 def test_another_revision(answers, server, time, found, said):
-    server["says"] = Connected(1, found)
+    server["says"] = lambda: Connected(1, found)
     refused = refusal(serve, Chat(), time, connection=DATABASE, expected_revision="0bd252b206fb", sqlite_path=FILE)
     assert str(refused) == (
         f"Open WebUI has taken chat to revision {said}, but {FILE} is at 0bd252b206fb. Make sure that the release of Open WebUI that ran "
