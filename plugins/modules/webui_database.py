@@ -161,7 +161,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.openwebui.postgres.plugins.module_utils._compose.postgres_project import note_up
 from ansible_collections.openwebui.postgres.plugins.module_utils._module import answer, require_psycopg
-from ansible_collections.openwebui.postgres.plugins.module_utils._postgres.connection import connection_argument_spec
+from ansible_collections.openwebui.postgres.plugins.module_utils._postgres.connection import PSYCOPG_IMPORT_ERROR, connection_argument_spec
 from ansible_collections.openwebui.postgres.plugins.module_utils._postgres.database import Wanted, provide
 from ansible_collections.openwebui.postgres.plugins.module_utils._postgres.waiting import wait_for
 from ansible_collections.openwebui.postgres.plugins.module_utils._problems import Refused
@@ -183,7 +183,7 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    require_psycopg(module)
+    require_psycopg(module, PSYCOPG_IMPORT_ERROR)
     answer(module, lambda: provided(module.params, module.check_mode), told=line_by_line)
 
 

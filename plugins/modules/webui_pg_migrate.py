@@ -424,9 +424,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.openwebui.postgres.plugins.module_utils._module import answer, require_psycopg
 from ansible_collections.openwebui.postgres.plugins.module_utils._move.migration import Request, abandon, migrate
-from ansible_collections.openwebui.postgres.plugins.module_utils._postgres.connection import (
-    connection_argument_spec,
-)
+from ansible_collections.openwebui.postgres.plugins.module_utils._postgres.connection import PSYCOPG_IMPORT_ERROR, connection_argument_spec
 from ansible_collections.openwebui.postgres.plugins.module_utils._progress import Progress
 
 
@@ -475,7 +473,7 @@ def main() -> None:
         required_if=[("orphans", "leave_out", ("quarantine",))],
         supports_check_mode=True,
     )
-    require_psycopg(module)
+    require_psycopg(module, PSYCOPG_IMPORT_ERROR)
     answer(module, lambda: _done(module.params, module.check_mode))
 
 

@@ -289,7 +289,7 @@ from ansible_collections.openwebui.postgres.plugins.module_utils._instance.state
     the_one,
 )
 from ansible_collections.openwebui.postgres.plugins.module_utils._module import answer, require_psycopg
-from ansible_collections.openwebui.postgres.plugins.module_utils._postgres.connection import connection_argument_spec
+from ansible_collections.openwebui.postgres.plugins.module_utils._postgres.connection import PSYCOPG_IMPORT_ERROR, connection_argument_spec
 from ansible_collections.openwebui.postgres.plugins.module_utils._settings import masked
 
 
@@ -322,7 +322,7 @@ def main() -> None:
     if options["expected_revision"] and not options["login_db"]:
         module.fail_json(msg="expected_revision is a revision of the target database: give login_db and what else reaches it")
     if options["state"] == "serving" and options["login_db"] and not module.check_mode:
-        require_psycopg(module)
+        require_psycopg(module, PSYCOPG_IMPORT_ERROR)
     # A word of a command may be a secret that is in the env file as well.
     hidden = secrets_of(options["env_file"], {}) if options["env_file"] else []
     commands = {name: [masked(word, hidden) for word in words or []] for name, words in (options["commands"] or {}).items()}

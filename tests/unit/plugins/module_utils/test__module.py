@@ -10,7 +10,6 @@ from typing import Any, Callable
 
 import pytest
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.openwebui.postgres.plugins.module_utils import _module
 from ansible_collections.openwebui.postgres.plugins.module_utils._module import answer, require_psycopg, without_secrets
 from ansible_collections.openwebui.postgres.plugins.module_utils._problems import LISTED_AT_MOST, Findings, Problem, Refused
 
@@ -120,12 +119,10 @@ def test_what_is_no_refusal_is_not_swallowed():
 
 
 @pytest.mark.parametrize(("error", "goes_on"), [(None, True), ("ImportError: no psycopg", False)])
-def test_a_module_that_needs_psycopg_says_so(call_module, monkeypatch, error, goes_on):
-    monkeypatch.setattr(_module, "PSYCOPG_IMPORT_ERROR", error)
-
+def test_a_module_that_needs_psycopg_says_so(call_module, error, goes_on):
     def main() -> None:
         module = AnsibleModule(argument_spec=SPEC)
-        require_psycopg(module)
+        require_psycopg(module, error)
         answer(module, lambda: {"done": True})
 
     said = call_module(main, {})

@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.openwebui.postgres.plugins.module_utils import _module
 from ansible_collections.openwebui.postgres.plugins.module_utils._problems import Problem, Refused
 from ansible_collections.openwebui.postgres.plugins.modules import webui_database
 
@@ -91,7 +90,7 @@ def test_somebody_has_to_own_it(call_module, given):
 
 
 def test_without_psycopg(call_module, given, monkeypatch):
-    monkeypatch.setattr(_module, "PSYCOPG_IMPORT_ERROR", "ImportError")
+    monkeypatch.setattr(webui_database, "PSYCOPG_IMPORT_ERROR", "ImportError")
     answer = call_module(webui_database.main, LOGIN)
     assert "psycopg" in answer["msg"]
     assert given == []

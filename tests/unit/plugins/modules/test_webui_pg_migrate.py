@@ -9,7 +9,6 @@ import json
 from pathlib import Path
 
 import pytest
-from ansible_collections.openwebui.postgres.plugins.module_utils import _module
 from ansible_collections.openwebui.postgres.plugins.module_utils._problems import Problem, Refused, refuse
 from ansible_collections.openwebui.postgres.plugins.modules import webui_pg_migrate
 from ansible_collections.openwebui.postgres.plugins.modules.webui_pg_migrate import main
@@ -40,7 +39,7 @@ class Calls:
 @pytest.fixture
 def calls(monkeypatch: pytest.MonkeyPatch) -> Calls:
     calls = Calls()
-    monkeypatch.setattr(_module, "PSYCOPG_IMPORT_ERROR", None)
+    monkeypatch.setattr(webui_pg_migrate, "PSYCOPG_IMPORT_ERROR", None)
     monkeypatch.setattr(webui_pg_migrate, "migrate", calls.migrate)
     monkeypatch.setattr(webui_pg_migrate, "abandon", calls.abandon)
     return calls
@@ -121,7 +120,7 @@ def test_the_progress_file_is_gone_in_the_end(call_module, calls, tmp_path: Path
 
 
 def test_without_psycopg_it_says_what_is_missing_and_where(call_module, calls, monkeypatch):
-    monkeypatch.setattr(_module, "PSYCOPG_IMPORT_ERROR", "Traceback (most recent call last): no psycopg")
+    monkeypatch.setattr(webui_pg_migrate, "PSYCOPG_IMPORT_ERROR", "Traceback (most recent call last): no psycopg")
     answer = call_module(main, OPTIONS)
     assert answer["failed"]
     assert answer["msg"].startswith("Failed to import the required Python library (psycopg) on ")

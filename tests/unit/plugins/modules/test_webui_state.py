@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any, Iterator
 
 import pytest
-from ansible_collections.openwebui.postgres.plugins.module_utils import _module
 from ansible_collections.openwebui.postgres.plugins.module_utils._instance import health
 from ansible_collections.openwebui.postgres.plugins.module_utils._instance.health import Connected
+from ansible_collections.openwebui.postgres.plugins.modules import webui_state
 from ansible_collections.openwebui.postgres.plugins.modules.webui_state import main
 from lab.fake_engine import frames
 
@@ -77,7 +77,7 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         return facts["says"]
 
     monkeypatch.setattr(health, "wait_connected", wait_connected)
-    monkeypatch.setattr(_module, "PSYCOPG_IMPORT_ERROR", None)
+    monkeypatch.setattr(webui_state, "PSYCOPG_IMPORT_ERROR", None)
     return facts
 
 
@@ -185,7 +185,7 @@ def test_not_connected(call_module, handled, url, seen):
 
 
 def test_psycopg_is_asked_for_with_a_database_only(call_module, handled, url, monkeypatch):
-    monkeypatch.setattr(_module, "PSYCOPG_IMPORT_ERROR", "no psycopg")
+    monkeypatch.setattr(webui_state, "PSYCOPG_IMPORT_ERROR", "no psycopg")
     options = {**handled, "state": "serving", "health_url": url}
     assert "failed" not in call_module(main, options)
     assert "psycopg" in call_module(main, {**options, **DATABASE})["msg"]
