@@ -38,6 +38,7 @@ from lab.webui_service import ApiError, Client
 
 SECRET_KEY = "of-the-benchmark"
 PAUSE = 0.5
+WAYS = {"auto": "loaded ahead", "never": "loaded while down"}
 # A file of some GB takes its time to be copied, looked at and loaded.
 READY_SECONDS = 900
 
@@ -129,11 +130,11 @@ def move(docker: Docker, scratch: Scratch, source: Path, online: str) -> tuple[f
     return plain, watch.outage[1] - watch.outage[0], len(author.acknowledged), lost
 
 
-def measure(docker: Docker, folder: Path, size: int) -> str:
+def measure(docker: Docker, folder: Path, size: int, ways: list[str]) -> str:
     """A row of the table for this size."""
     source = prepare_source(size)
     cells = []
-    for online in ("auto", "never"):
+    for online in ways:
         scratch = Scratch(docker, folder / f"{size}-{online}")
         (folder / f"{size}-{online}").mkdir()
         try:
@@ -148,17 +149,17 @@ def measure(docker: Docker, folder: Path, size: int) -> str:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--size", type=int, nargs="+", default=[50, 500], help="of webui.db, in MB")
+    parser.add_argument("--ways", nargs="+", choices=WAYS, default=list(WAYS), help="values of webui_migrate_online")
     options = parser.parse_args()
     install.for_docker()
     with engine.session() as found, tempfile.TemporaryDirectory(prefix="webui-downtime-") as folder:
         images.build(found)
         docker = Docker(found)
         os.environ.update(docker.environment)
-        rows = [measure(docker, Path(folder), size) for size in options.size]
+        rows = [measure(docker, Path(folder), size, options.ways) for size in options.size]
     revision = subprocess.run(["git", "describe", "--always", "--dirty"], cwd=paths.ROOT, capture_output=True, text=True, check=True)
-    online = "restart, s | loaded ahead: downtime, s | beyond | chats written / lost"
-    offline = "restart, s | loaded while down: downtime, s | beyond | chats written / lost"
-    print(f"\n{revision.stdout.strip()}\n\n| MB | {online} | {offline} |\n|---:|" + "---:|" * 8)
+    columns = " | ".join(f"restart, s | {WAYS[way]}: downtime, s | beyond | chats written / lost" for way in options.ways)
+    print(f"\n{revision.stdout.strip()}\n\n| MB | {columns} |\n|---:|" + "---:|" * 4 * len(options.ways))
     print("\n".join(rows))
     return 0
 
