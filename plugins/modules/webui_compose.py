@@ -202,7 +202,7 @@ from ansible_collections.openwebui.postgres.plugins.module_utils._compose.projec
 from ansible_collections.openwebui.postgres.plugins.module_utils._compose.switch import finalized, restored, started, switched
 from ansible_collections.openwebui.postgres.plugins.module_utils._docker.engine import DEFAULT_HOST, Engine
 from ansible_collections.openwebui.postgres.plugins.module_utils._module import answer, without_secrets
-from ansible_collections.openwebui.postgres.plugins.module_utils._settings import secrets_in
+from ansible_collections.openwebui.postgres.plugins.module_utils._settings import secrets_in, texts
 
 
 def main() -> None:
@@ -223,7 +223,7 @@ def main() -> None:
         supports_check_mode=True,
     )
     options = module.params
-    env = {name: _text(value) for name, value in (options["env"] or {}).items()}
+    env = texts(options["env"])
     key = options["fallback_secret_key"]
     invocation = without_secrets(module, secrets_in(env, [key]), env=sorted(env), fallback_secret_key="given" if key else "")
     answer(module, lambda: _done(options, env, module.check_mode), invocation=invocation)
@@ -236,13 +236,6 @@ def _done(options: dict[str, Any], env: dict[str, str], check: bool) -> dict[str
     if options["state"] == "started":
         return started(project, options["timeout"])
     return restored(project) if options["state"] == "restored" else finalized(project)
-
-
-def _text(value: Any) -> str:
-    """A value as a shell would have it: YAML makes truth values and numbers of what is meant as text."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    return "" if value is None else str(value)
 
 
 if __name__ == "__main__":

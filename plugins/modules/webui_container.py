@@ -216,7 +216,7 @@ from ansible_collections.openwebui.postgres.plugins.module_utils._docker.clone i
 from ansible_collections.openwebui.postgres.plugins.module_utils._docker.engine import DEFAULT_HOST, Engine
 from ansible_collections.openwebui.postgres.plugins.module_utils._docker.replace import finalized, restored, switched
 from ansible_collections.openwebui.postgres.plugins.module_utils._module import answer, without_secrets
-from ansible_collections.openwebui.postgres.plugins.module_utils._settings import secrets_in
+from ansible_collections.openwebui.postgres.plugins.module_utils._settings import secrets_in, texts
 
 
 def main() -> None:
@@ -237,7 +237,7 @@ def main() -> None:
         supports_check_mode=True,
     )
     options = module.params
-    env = {name: _text(value) for name, value in (options["env"] or {}).items()}
+    env = texts(options["env"])
     secret_key = options["fallback_secret_key"]
     shown = {"env": sorted(env), "fallback_secret_key": "given" if secret_key else ""}
     invocation = without_secrets(module, secrets_in(env, [secret_key]), **shown)
@@ -256,13 +256,6 @@ def _done(options: dict[str, Any], env: dict[str, str], check: bool, hide: Calla
 def _advised(result: dict[str, Any]) -> dict[str, Any]:
     """With what the owner of the project has to change among the warnings."""
     return {**result, "warnings": result["warnings"] + result["advice"]}
-
-
-def _text(value: Any) -> str:
-    """A value as a shell would have it: YAML makes truth values and numbers of what is meant as text."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    return "" if value is None else str(value)
 
 
 if __name__ == "__main__":

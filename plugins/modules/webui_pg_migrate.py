@@ -423,7 +423,8 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.openwebui.postgres.plugins.module_utils._module import answer, require_psycopg
-from ansible_collections.openwebui.postgres.plugins.module_utils._move.migration import Request, abandon, migrate
+from ansible_collections.openwebui.postgres.plugins.module_utils._move.migration import abandon, migrate
+from ansible_collections.openwebui.postgres.plugins.module_utils._move.request import Request
 from ansible_collections.openwebui.postgres.plugins.module_utils._postgres.connection import PSYCOPG_IMPORT_ERROR, connection_argument_spec
 from ansible_collections.openwebui.postgres.plugins.module_utils._progress import Progress
 

@@ -277,6 +277,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.openwebui.postgres.plugins.module_utils._instance.asked import asked_argument_spec, asked_of
 from ansible_collections.openwebui.postgres.plugins.module_utils._instance.env_file import secrets_of
+from ansible_collections.openwebui.postgres.plugins.module_utils._instance.info import path_of
 from ansible_collections.openwebui.postgres.plugins.module_utils._instance.source import Noted
 from ansible_collections.openwebui.postgres.plugins.module_utils._instance.state import (
     Rest,
@@ -284,7 +285,6 @@ from ansible_collections.openwebui.postgres.plugins.module_utils._instance.state
     at_rest,
     looker,
     named,
-    path_of,
     serving,
     the_one,
 )

@@ -8,6 +8,7 @@ schema_target       a database on pg18 with Open WebUI's schema and no rows, one
 schema_target_pg15  the same on pg15
 any_schema_target   the test runs twice, once on each server
 webui_db            a webui.db with Open WebUI's schema and no rows, one per test
+source, snapshot, migrate: for those that load ahead; see there
 run_module          run_module("webui_sqlite_check", {"path": …}, check=False, diff=False, python=None) -> answer
 """
 
@@ -15,12 +16,13 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from typing import Iterator
+from typing import Callable, Iterator
 
 import pytest
 from lab import openwebui, paths, postgres
 from lab.databases import DatabaseServer, Target
 from lab.modules import ModuleRunner
+from lab.source import SourceFile
 
 _servers: list[DatabaseServer] = []
 
@@ -78,6 +80,43 @@ def run_module(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ModuleRunne
     runner = ModuleRunner(tmp_path_factory.mktemp("remote"))
     yield runner
     runner.kill_all()
+
+
+@pytest.fixture
+def source(webui_db: Path) -> SourceFile:
+    """A webui.db with a user and a chat, in a data folder of its own. Most files have another one."""
+    folder = webui_db.parent / "data"
+    folder.mkdir()
+    file = SourceFile(Path(shutil.move(webui_db, folder / "webui.db")))
+    file.add_user("u")
+    file.add_chat("c", chat='{"title": "hello"}')
+    return file
+
+
+@pytest.fixture
+def snapshot(run_module, tmp_path: Path) -> Callable[[SourceFile], Path]:
+    """snapshot(source) -> the file that a backup of it is, as it is made while Open WebUI works."""
+
+    def take(source: SourceFile) -> Path:
+        answer = run_module("webui_sqlite_backup", {"path": str(source.path), "dest": str(tmp_path / "snapshots"), "keep": 9})
+        assert not answer.get("failed"), answer
+        return Path(answer["backup_file"])
+
+    return take
+
+
+@pytest.fixture
+def migrate(run_module, tmp_path: Path):
+    """migrate(path, target, check=False, **options) -> answer, with a quarantine. Most files have another one."""
+
+    def run(path, target, check=False, **options):
+        given = {"path": str(path), "quarantine": str(tmp_path / "quarantine"), **target.options, **options}
+        answer = run_module("webui_pg_migrate", {name: value for name, value in given.items() if value is not None}, check=check)
+        # What it was called with says nothing, and hides what matters when a test fails.
+        answer.pop("invocation", None)
+        return answer
+
+    return run
 
 
 @pytest.fixture(scope="session")

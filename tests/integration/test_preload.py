@@ -6,59 +6,9 @@
 from __future__ import annotations
 
 import os
-import shutil
-from pathlib import Path
-from typing import Callable
 
 import pytest
-from lab.history import History, content, digest
-from lab.source import SourceFile
-
-
-@pytest.fixture
-def source(webui_db: Path) -> SourceFile:
-    folder = webui_db.parent / "data"
-    folder.mkdir()
-    file = SourceFile(Path(shutil.move(webui_db, folder / "webui.db")))
-    file.add_user("u")
-    file.add_chat("c", chat='{"title": "hello"}')
-    return file
-
-
-@pytest.fixture
-def snapshot(run_module, tmp_path: Path) -> Callable[[SourceFile], Path]:
-    def take(source: SourceFile) -> Path:
-        answer = run_module("webui_sqlite_backup", {"path": str(source.path), "dest": str(tmp_path / "snapshots"), "keep": 9})
-        assert not answer.get("failed"), answer
-        return Path(answer["backup_file"])
-
-    return take
-
-
-@pytest.fixture
-def migrate(run_module, tmp_path: Path):
-    def run(path, target, check=False, **options):
-        given = {"path": str(path), "quarantine": str(tmp_path / "quarantine"), **target.options, **options}
-        answer = run_module("webui_pg_migrate", {name: value for name, value in given.items() if value is not None}, check=check)
-        # What it was called with says nothing, and hides what matters when a test fails.
-        answer.pop("invocation", None)
-        return answer
-
-    return run
-
-
-def demand_same_as_a_full_load(migrate, source: SourceFile, target, other, **options) -> None:
-    full = migrate(source.path, other, **options)
-    assert full["road"] == "full", full
-    assert content(target) == content(other)
-    with target.connect() as one, other.connect() as two:
-        query = "SELECT tables FROM webui_migration.run ORDER BY finished_at DESC LIMIT 1"
-        ours, theirs = (
-            {(table["name"], table["rows"], table["digest"], table["bytes"]) for table in connection.execute(query).fetchone()[0]}
-            for connection in (one, two)
-        )
-    assert ours == theirs
-
+from lab.history import History, demand_same_as_a_full_load, digest
 
 # Whatever happened in between
 

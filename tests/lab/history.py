@@ -127,3 +127,17 @@ def content(target) -> dict[str, list]:
 
 def digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def demand_same_as_a_full_load(migrate, source: SourceFile, target, other, **options) -> None:
+    """The target holds what a full load of the source makes of the other one: rows, definitions, and what is recorded of them."""
+    full = migrate(source.path, other, **options)
+    assert full["road"] == "full", full
+    assert content(target) == content(other)
+    with target.connect() as one, other.connect() as two:
+        query = "SELECT tables FROM webui_migration.run ORDER BY finished_at DESC LIMIT 1"
+        ours, theirs = (
+            {(table["name"], table["rows"], table["digest"], table["bytes"]) for table in connection.execute(query).fetchone()[0]}
+            for connection in (one, two)
+        )
+    assert ours == theirs

@@ -177,8 +177,8 @@ def _examine(runtime: Runtime, instance: Instance, wish: Wish) -> list[Problem]:
     instance["database"] = {**instance["database"], "on_target": _on_target(instance)}
     # What was found never overrides what the operator says.
     instance["data_dir"] = asked.data_dir or instance["data_dir"]
-    instance["sqlite_path"] = _first(asked.sqlite_path, instance["sqlite_path"], _default(instance["data_dir"]))
-    instance["health_url"] = _first(asked.health_url, instance.get("health_url", ""), HEALTH_URL)
+    instance["sqlite_path"] = path_of(asked, instance)
+    instance["health_url"] = health_url_of(asked, instance)
     instance["sqlite_exists"] = os.path.exists(instance["sqlite_path"])
     instance["no_way_back"] = runtime.no_way_back(instance) if instance["database"]["on_target"] else []
     lacks = runtime.findings(instance)
@@ -198,12 +198,15 @@ def _no_paths(asked: Asked, wish: Wish) -> list[str]:
     return [f"{name} must be an absolute path; it is {path}." for name, path in paths.items() if path and not path.startswith("/")]
 
 
-def _first(*texts: str) -> str:
-    return next((text for text in texts if text), "")
+def path_of(asked: Asked, instance: Instance) -> str:
+    """The SQLite file, as this host names it; empty where nothing says where it is."""
+    folder = asked.data_dir or instance.get("data_dir") or ""
+    return asked.sqlite_path or str(instance.get("sqlite_path") or "") or (posixpath.join(folder, DATABASE_FILE) if folder else "")
 
 
-def _default(folder: str) -> str:
-    return posixpath.join(folder, DATABASE_FILE) if folder else ""
+def health_url_of(asked: Asked, instance: Instance) -> str:
+    """Where its health can be asked for; Open WebUI's own default where nothing says so."""
+    return asked.health_url or str(instance.get("health_url") or "") or HEALTH_URL
 
 
 def _told(wanted: Desired) -> dict[str, Any]:

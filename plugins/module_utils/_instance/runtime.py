@@ -124,6 +124,7 @@ class Runtime(ABC):
 
         :param options: C(network_mode), C(networks) and whether it gets a C(secret_key) with them.
         """
+        # Only one that says it can is asked: whoever gets here has not asked its capabilities.
         raise NotImplementedError(f"{self.name} makes none")
 
     @abstractmethod

@@ -16,12 +16,11 @@ import time
 from typing import Any, Callable, NamedTuple
 
 from ansible_collections.openwebui.postgres.plugins.module_utils._instance import health
-from ansible_collections.openwebui.postgres.plugins.module_utils._instance.info import HEALTH_URL, find, several
+from ansible_collections.openwebui.postgres.plugins.module_utils._instance.info import find, health_url_of, several
 from ansible_collections.openwebui.postgres.plugins.module_utils._instance.runtime import Asked, Instance, Life, Runtime
 from ansible_collections.openwebui.postgres.plugins.module_utils._instance.source import Noted, report
 from ansible_collections.openwebui.postgres.plugins.module_utils._instance.source import Service as Process
 from ansible_collections.openwebui.postgres.plugins.module_utils._problems import Problem, Refused, one_line, refuse
-from ansible_collections.openwebui.postgres.plugins.module_utils._settings import DATABASE_FILE
 
 # Users wait for what is between two looks, and a look costs next to nothing.
 PAUSE = 0.25
@@ -81,19 +80,13 @@ def named(asked: Asked, name: str) -> Asked:
     return asked._replace(container_name=name, unit=name) if name else asked
 
 
-def path_of(asked: Asked, instance: Instance) -> str:
-    """The SQLite file, as this host names it; empty where nothing says where it is."""
-    folder = asked.data_dir or instance.get("data_dir") or ""
-    return asked.sqlite_path or str(instance.get("sqlite_path") or "") or (f"{folder.rstrip('/')}/{DATABASE_FILE}" if folder else "")
-
-
 def looker(runtime: Runtime, instance: Instance, path: str) -> Look:
     """Looks at the SQLite file as webui_info does. What runs Open WebUI is asked once before a stop, and once after."""
     services: dict[bool, Process] = {}
 
     def look(running: bool, noted: Noted | None) -> dict[str, Any]:
         if running not in services:
-            url = runtime.asked.health_url or instance.get("health_url") or HEALTH_URL
+            url = health_url_of(runtime.asked, instance)
             services[running] = runtime.service({**instance, "running": running, "health_url": url})
         return report(path, services[running], noted)
 
@@ -278,7 +271,7 @@ class _Patient:
         self.wish = wish
         self.clock = clock
         self.so_far = so_far
-        self.url = runtime.asked.health_url or str(instance.get("health_url") or "") or HEALTH_URL
+        self.url = health_url_of(runtime.asked, instance)
         self._ask = health.asker(self.url, wish.validate_certs)
         self._is_found = bool(runtime.asked.health_url)
         self._was_up = False

@@ -42,8 +42,6 @@ if PSYCOPG_IMPORT_ERROR is None:
     import psycopg
     from psycopg import sql
 
-__all__ = ["Request", "abandon", "migrate"]
-
 # The first half of the advisory lock's key; the second is made of the schema's name.
 _LOCK = 0x57454255
 

@@ -11,7 +11,7 @@ import shutil
 import sqlite3
 from contextlib import closing
 from pathlib import Path
-from typing import Any, Callable, NamedTuple
+from typing import Callable, NamedTuple
 
 import pytest
 from ansible_collections.openwebui.postgres.plugins.module_utils._move.differences import (
@@ -23,6 +23,7 @@ from ansible_collections.openwebui.postgres.plugins.module_utils._move.differenc
     attach,
     changed_schema,
 )
+from ansible_collections.openwebui.postgres.plugins.module_utils._move.plan import omit_nothing
 from ansible_collections.openwebui.postgres.plugins.module_utils._move.scan import Repairs, TablePlan
 from ansible_collections.openwebui.postgres.plugins.module_utils._move.values import TargetColumn
 from ansible_collections.openwebui.postgres.plugins.module_utils._problems import Findings
@@ -57,8 +58,7 @@ class Pair:
         with open_source(self.path) as source:
             rows = source.count(table)
             plan = TablePlan(table, tuple(TargetColumn(name, "text") for name in columns), ("id",), rows)
-            nothing: Any = lambda _table, _alias: None  # noqa: E731
-            before_omit = after_omit = nothing
+            before_omit = after_omit = omit_nothing
             if omit:
                 ours = Orphans(source, None)
                 with open_source(self.snapshot) as snapshot:
