@@ -15,6 +15,7 @@ from .conftest import SiteMaker, play_until
 # What the play says when the moment has come. Each time it is repeated on what the time before has left.
 MOMENTS = (
     "Run the bootstrap command",
+    "Load and prove it while Open WebUI works",
     "Load, prove and commit",
     "Write the database settings into the env file",
     "Start Open WebUI, and wait until it is healthy and works on the new database",

@@ -12,7 +12,7 @@ import sqlite3
 
 from lab import webui_play
 
-from .conftest import Site, SiteMaker
+from .conftest import Site, SiteMaker, play_until
 
 # What a user does at the last moment, and what the file is like once it is at rest.
 STOP = """
@@ -75,6 +75,19 @@ def test_what_was_written_until_the_stop_is_there_and_the_old_file_is_as_it_was(
     assert not list(place.service.folder.rglob("snapshot/*"))
     place.play(webui_play.ROLLBACK).succeeded()
     assert place.orphans() == orphans
+
+
+def test_what_was_loaded_ahead_by_a_run_that_was_killed_is_no_move_and_is_gone_on_from(site: SiteMaker) -> None:
+    place = site("ahead")
+    place.start()
+    assert "Stop Open WebUI, and wait" in play_until("Stop Open WebUI, and wait", place.inventory())
+    assert "READY to be moved." in place.play(webui_play.AUDIT).succeeded().said
+    run = place.play(webui_play.ROLLBACK).succeeded()
+    assert [line for line in run.said if line.endswith("There was nothing to put back.")], run.end
+    assert place.service.is_running()
+    assert not place.database_url()
+    assert "Loaded while it was down: what had changed since." in place.play().succeeded().said
+    assert on_postgresql(place) == on_sqlite(place)
 
 
 def test_check_mode_names_the_way_and_what_users_will_notice(site: SiteMaker) -> None:
