@@ -14,6 +14,7 @@ from typing import Callable, NamedTuple
 
 from . import changelog, engine, images, install, paths, releases, sanity, site, tree
 from .console import LabError, say, warn
+from .failures import failures
 from .processes import call, exit_code, stop_with_parent
 
 Check = Callable[[], int]
@@ -139,9 +140,13 @@ def _of_docker(names: list[str]) -> list[str]:
 
 
 def _pytest(*arguments: str) -> int:
+    report = paths.LOGS / "tests.xml"
+    report.unlink(missing_ok=True)
     # A test that hangs must not block CI for ever.
-    options = ("--durations=5", "-o", "faulthandler_timeout=1500", "-o", "faulthandler_exit_on_timeout=true")
-    return call(paths.PYTHON, "-m", "pytest", *options, *arguments, cwd=paths.ROOT, env=_environment())
+    options = ("--durations=5", "-o", "faulthandler_timeout=1500", "-o", "faulthandler_exit_on_timeout=true", f"--junitxml={report}")
+    code = call(paths.PYTHON, "-m", "pytest", *options, *arguments, cwd=paths.ROOT, env=_environment())
+    FAILED_TESTS.extend(failures(report))
+    return code
 
 
 def write_changelog() -> int:
@@ -160,6 +165,9 @@ CHECKS: dict[str, Check] = {
 
 # Made of the others, so no part of what runs all of them.
 SELECTIONS: dict[str, Check] = {"quick": quick}
+
+# A line each, of all checks of this run.
+FAILED_TESTS: list[str] = []
 
 # Each of the two keeps one processor busy.
 BESIDE = {"unit": "sanity"}
@@ -219,4 +227,7 @@ def _print_table(results: list[Result]) -> None:
     print(f"\n{'step':<14}{'seconds':>9}  result")
     for name, outcome, seconds in results:
         print(f"{name:<14}{seconds:>9.1f}  {outcome}")
-    print(f"{'all':<14}{sum(result.seconds for result in results):>9.1f}", flush=True)
+    print(f"{'all':<14}{sum(result.seconds for result in results):>9.1f}")
+    for line in FAILED_TESTS:
+        print(f"FAILED {line}")
+    sys.stdout.flush()
