@@ -8,6 +8,7 @@ Note that this module_utils is private to the collection. Its API can change at 
 
 from __future__ import annotations
 
+import time
 from typing import Any, Callable, Iterable
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
@@ -28,13 +29,18 @@ def answer(
     :arg told: the message of a refusal.
     :arg if_refused: what is returned besides with a refusal.
     :arg always: what is returned in either case, such as an C(invocation) without secrets.
+
+    Every module also tells when it was at work, so that a report can draw what happened when.
     """
+    began_at = time.time()
     try:
         _refuse_nul(module.params)
         result = work()
     except Refused as refused:
         problems = [problem.as_result() for problem in refused.problems]
+        always["timing"] = _since(began_at)
         module.fail_json(msg=told(refused), problems=problems, problems_total=refused.total, **(if_refused or {}), **always)
+    always["timing"] = _since(began_at)
     for warning in result.pop("warnings", []):
         module.warn(warning)
     if not module._diff:
@@ -43,6 +49,10 @@ def answer(
     if failure:
         module.fail_json(msg=failure, **result, **always)
     module.exit_json(**result, **always)
+
+
+def _since(began_at: float) -> dict[str, float]:
+    return {"began_at": round(began_at, 3), "ended_at": round(time.time(), 3)}
 
 
 def _refuse_nul(params: dict[str, Any]) -> None:

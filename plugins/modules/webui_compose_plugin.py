@@ -76,6 +76,11 @@ version:
   returned: success
   type: str
   sample: v2.40.3
+timing:
+  description: When the module was at work, by the clock of the host, in seconds since 1970.
+  returned: always
+  type: dict
+  sample: {"began_at": 1795000000.25, "ended_at": 1795000003.5}
 problems:
   description:
     - Why the task was refused. At most a thousand are listed; RV(problems_total) counts them all.

@@ -617,6 +617,11 @@ candidates:
   type: list
   elements: str
   sample: []
+timing:
+  description: When the module was at work, by the clock of the host, in seconds since 1970.
+  returned: always
+  type: dict
+  sample: {"began_at": 1795000000.25, "ended_at": 1795000003.5}
 problems:
   description:
     - Everything that stands in the way, in the order in which it is best dealt with.

@@ -114,6 +114,11 @@ removed:
   type: list
   elements: str
   sample: ["/var/backups/open-webui/webui-20260401T030000.123456Z.db"]
+timing:
+  description: When the module was at work, by the clock of the host, in seconds since 1970.
+  returned: always
+  type: dict
+  sample: {"began_at": 1795000000.25, "ended_at": 1795000003.5}
 problems:
   description:
     - Why the task was refused. At most a thousand are listed; RV(problems_total) counts them all.

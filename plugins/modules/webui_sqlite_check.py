@@ -142,6 +142,11 @@ ready:
   description: Whether the file can be moved as it is. Orphans and a running Open WebUI are in the way, repairs are not.
   returned: always
   type: bool
+timing:
+  description: When the module was at work, by the clock of the host, in seconds since 1970.
+  returned: always
+  type: dict
+  sample: {"began_at": 1795000000.25, "ended_at": 1795000003.5}
 problems:
   description:
     - Everything that was found. At most a thousand are listed; RV(problems_total) counts them all.

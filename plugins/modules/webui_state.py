@@ -233,6 +233,11 @@ serving_at:
   returned: with O(state=serving)
   type: float
   sample: 1795000042.0
+timing:
+  description: When the module was at work, by the clock of the host, in seconds since 1970.
+  returned: always
+  type: dict
+  sample: {"began_at": 1795000000.25, "ended_at": 1795000003.5}
 problems:
   description:
     - What is wrong. Lines of the log follow, with the kind V(log).

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any, Callable
 
 import pytest
@@ -33,6 +34,13 @@ def test_what_the_work_returns_is_returned(call_module):
     said = call_module(framed(lambda: {"changed": True, "rows": 3}), {})
     assert (said["changed"], said["rows"], said["warnings"]) == (True, 3, [])
     assert not {"failed", "problems", "problems_total", "diff", "failure"} & set(said)
+
+
+@pytest.mark.parametrize("work", [lambda: {"changed": False}, refused(Problem("port", "One."))], ids=["well", "refused"])
+def test_it_says_when_it_was_at_work(call_module, work):
+    before = time.time()
+    call_module(framed(work), {})
+    assert before - 0.001 <= call_module.timing["began_at"] <= call_module.timing["ended_at"] <= time.time() + 0.001
 
 
 def test_warnings_are_said(call_module):
