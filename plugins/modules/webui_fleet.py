@@ -1,0 +1,155 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, openwebui.postgres contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: webui_fleet
+short_description: Order, waves and report of a run over many hosts
+version_added: 0.1.0
+description:
+  - Keeps what came of each host in a folder on the controller as the run goes, makes a page of it after each wave, and says it at the end.
+  - Works on the controller alone. No host is connected to.
+  - Used by the playbooks of this collection. The records that it returns and keeps are of use to others.
+options:
+  state:
+    description:
+      - V(begun) puts the hosts of the play in order, and refuses a run in which two of them would share a database or a folder.
+      - V(noted) makes a record of what the roles have registered on this host, and keeps it.
+      - V(closed) ends a wave.
+      - V(ended) ends the run.
+    type: str
+    choices: [begun, noted, closed, ended]
+    required: true
+  playbook:
+    description: What the run is for. Required for O(state=begun) and O(state=noted).
+    type: str
+    choices: [audit, migrate, rollback]
+  report_dir:
+    description: The folder of reports on the controller. It is made where it is missing. Empty for none. For O(state=begun).
+    type: str
+    default: ""
+  inventory:
+    description: All hosts that are never to share anything, also those that this run is not about. For O(state=begun).
+    type: list
+    elements: str
+    default: []
+  canary:
+    description: The host that comes first. For O(state=begun).
+    type: str
+    default: ""
+  not_before:
+    description: The time of the day, by the controller's clock, from when on Open WebUI may be stopped. For O(state=begun).
+    type: raw
+  not_after:
+    description: Until when. Empty for six hours later. For O(state=begun).
+    type: raw
+  run:
+    description: RV(run) of O(state=begun), for all other states.
+    type: raw
+    default: {}
+  host:
+    description: What the playbook knows of the host beside what the roles have registered. For O(state=noted).
+    type: dict
+    default: {}
+  fail_on:
+    description: The states that are RV(not_as_asked). Left out for all in which a host is not as the playbook was to leave it.
+    type: list
+    elements: str
+  max_fail_percentage:
+    description: How much of a wave may go wrong before RV(stop). For O(state=closed).
+    type: float
+    default: 0
+attributes:
+  check_mode:
+    support: full
+    description: Can run in check mode. A report is written then, too, as it changes nothing on any host.
+  diff_mode:
+    support: none
+    description: Nothing of a host is changed.
+  idempotent:
+    support: full
+    description: Repeated, it keeps the same.
+author:
+  - openwebui.postgres contributors (@openwebui)
+"""
+
+EXAMPLES = r"""
+- name: Begin a run
+  openwebui.postgres.webui_fleet:
+    state: begun
+    playbook: audit
+    report_dir: ~/reports
+  run_once: true
+  register: fleet
+
+- name: Note what was found on each host
+  openwebui.postgres.webui_fleet:
+    state: noted
+    playbook: audit
+    run: "{{ fleet.run }}"
+  register: noted
+
+- name: Use the record
+  ansible.builtin.debug:
+    msg: "{{ noted.record.state }}, {{ noted.record.source.rows }} rows"
+"""
+
+RETURN = r"""
+run:
+  description: Which run this is, for the other states.
+  returned: with O(state=begun)
+  type: dict
+hosts:
+  description: The hosts of the play in their order.
+  returned: with O(state=begun)
+  type: list
+  elements: str
+  sample: [chat.example.org]
+neighbours:
+  description: The hosts that share their machine with another one.
+  returned: with O(state=begun)
+  type: list
+  elements: str
+  sample: []
+opens_at:
+  description: From when on Open WebUI may be stopped, in seconds since 1970. Null for any time.
+  returned: with O(state=begun)
+  type: float
+  sample: 1795000000.0
+closes_at:
+  description: Until when. Null for any time.
+  returned: with O(state=begun)
+  type: float
+  sample: 1795021600.0
+record:
+  description: What came of the host, as it is kept. Counts and names, never content of rows, never a secret.
+  returned: with O(state=noted)
+  type: dict
+  sample: {"host": "chat.example.org", "state": "migrated", "rows": 1345, "note": ""}
+not_as_asked:
+  description: Whether the host is not as the playbook was to leave it.
+  returned: with O(state=noted)
+  type: bool
+why:
+  description: Why, and what to do, for people. Empty where it is as asked.
+  returned: with O(state=noted)
+  type: str
+  sample: ""
+stop:
+  description: Whether no further wave should begin.
+  returned: with O(state=closed)
+  type: bool
+page:
+  description: The report on the controller. Null without O(report_dir).
+  returned: with O(state=ended)
+  type: str
+  sample: /home/admin/openwebui-postgres-report/runs/20261126T201500Z-migrate/report.html
+counts:
+  description: How many hosts there are of each state.
+  returned: with O(state=ended)
+  type: dict
+  sample: {"migrated": 99, "restored": 1}
+"""

@@ -1,0 +1,133 @@
+# Copyright: (c) 2026, openwebui.postgres contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The report of a run: noted host by host, put together after each wave, said at the end."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+import time
+from pathlib import Path
+from typing import Any, Callable, Iterator, Sequence
+
+from . import history, page, prose, states, store, table, waves
+
+# A page holds all hosts. Where waves are short, it is not made anew for each of them.
+SECONDS_BETWEEN_PAGES = 10.0
+RUNS_IN_INDEX = 200
+
+Fate = Callable[[str], str]
+
+
+class Report:
+    """
+    :arg folder: the folder of the run.
+    :arg kept: whether it is one of a folder of reports; otherwise it is temporary, and goes with the end of the run.
+    """
+
+    def __init__(self, folder: str, kept: bool) -> None:
+        self.folder = Path(folder)
+        self.kept = kept
+        self._run = store.Run(self.folder)
+        self.told = self._run.told()
+
+    @classmethod
+    def begin(cls, report_dir: str, playbook: str, hosts: Sequence[str], canary: str, check: bool) -> Report:
+        """Begin the report of a run, and put its hosts in order.
+
+        :arg report_dir: the folder of reports. Empty for a report that is said at the end, and not kept.
+        :raises OSError: when the folder cannot be made.
+        """
+        reports = Path(report_dir).expanduser() if report_dir else Path(tempfile.mkdtemp(prefix="openwebui-postgres-"))
+        past = store.past(reports, hosts) if playbook == "migrate" else {}
+        order = waves.ordered(hosts, canary, past)
+        run = store.Run.begin(reports, {"playbook": playbook, "check": check, "hosts": order})
+        return cls(str(run.folder), bool(report_dir))
+
+    @property
+    def hosts(self) -> list[str]:
+        """All hosts of the run, in their order."""
+        return list(self.told["hosts"])
+
+    @property
+    def page(self) -> Path | None:
+        """Where the page is."""
+        return self.folder / "report.html" if self.kept else None
+
+    def note(self, record: dict[str, Any]) -> None:
+        """Keep what came of a host, at once."""
+        self._run.note(record)
+
+    def close_wave(self, batch: Sequence[str], fate: Fate) -> list[dict[str, Any]]:
+        """Note that a wave has ended.
+
+        :arg batch: those of its hosts that are still there.
+        :arg fate: the state of a host that has noted nothing.
+        :returns: the records of its hosts.
+        """
+        begun = sum(len(wave["hosts"]) for wave in self.told["waves"])
+        place = {host: number for number, host in enumerate(self.hosts)}
+        wave = self.hosts[begun : max(place[host] for host in batch) + 1]
+        self.told["waves"].append({"hosts": wave, "closed_at": time.time()})
+        self._run.keep(self.told)
+        records = self._records(wave, fate)
+        if self.kept and self._page_is_old():
+            self._write(self._whole(fate))
+        return records
+
+    def wave_summary(self, records: Sequence[dict[str, Any]]) -> str:
+        """One line about the wave that has just been closed."""
+        return table.wave_summary({"run": self.told, "hosts": list(records)}, len(self.told["waves"]) - 1)
+
+    def end(self, fate: Fate, width: int) -> list[str]:
+        """Note that the run has ended. What it returns is to be said on the terminal."""
+        self.told["ended_at"] = time.time()
+        whole = self._whole(fate)
+        if self.kept:
+            self._write(whole)
+        else:
+            shutil.rmtree(self.folder.parent.parent, ignore_errors=True)
+        records = whole["hosts"]
+        if len(records) == 1:
+            # A task that fails says why by itself.
+            return [] if states.failed(records[0]["state"]) else prose.lines(records[0])
+        return table.table(whole, width)
+
+    def _records(self, hosts: Sequence[str], fate: Fate) -> list[dict[str, Any]]:
+        there = self._run.records(hosts)
+        return [there.get(host) or self._without_result(host, fate(host)) for host in hosts]
+
+    def _without_result(self, host: str, state: str) -> dict[str, Any]:
+        playbook, check = self.told["playbook"], self.told["check"]
+        record = {"host": host, "playbook": playbook, "check": check, "state": state, "note": states.STATES[state].words}
+        if state == "lost":
+            record["todo"] = ["Run the playbook again: it goes on from wherever this run has ended."]
+            self._run.note(record)
+        return record
+
+    def _whole(self, fate: Fate) -> dict[str, Any]:
+        return {"run": self.told, "hosts": self._records(self.hosts, fate)}
+
+    def _page_is_old(self) -> bool:
+        path = self.folder / "report.html"
+        return not path.exists() or time.time() - path.stat().st_mtime > SECONDS_BETWEEN_PAGES
+
+    def _write(self, whole: dict[str, Any]) -> None:
+        self.told["counts"] = states.counts(whole["hosts"])
+        self.told["rows"] = sum(record.get("rows") or 0 for record in whole["hosts"])
+        self._run.keep(self.told)
+        store.write(self.folder / "report.json", json.dumps(whole) + "\n")
+        store.write(self.folder / "report.csv", table.csv_text(whole))
+        store.write(self.folder / "report.html", page.render(whole))
+        store.write(self.folder.parent.parent / "index.html", history.render(list(self._runs())))
+
+    def _runs(self) -> Iterator[dict[str, Any]]:
+        for _number, run in zip(range(RUNS_IN_INDEX), store.earlier_runs(self.folder.parent.parent)):
+            try:
+                told = run.told()
+            except (OSError, ValueError):
+                # Somebody's own folder, or one of a run that was killed before it had begun.
+                continue
+            yield {"run": told, "counts": told.get("counts", {}), "rows": told.get("rows", 0)}
