@@ -4,27 +4,35 @@
 """Live progress of webui_pg_migrate, on a terminal and in the log of a CI run alike.
 
 Ansible hands over what a module says when it has ended. So the module runs in the background here, writes its progress
-into a small file, and this plugin reads that file and prints a line now and then, until the module has ended.
+into a small file, and this plugin reads that file and prints a line now and then, until the module has ended. Where the
+environment of Ansible says OPENWEBUI_QUIET, it prints none; so it does where openwebui.postgres.webui is told to be quiet.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import time
 import uuid
+from collections.abc import Iterable
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
+from ansible_collections.openwebui.postgres.plugins.plugin_utils._fleet import text
 
 POLL = 0.5
 # The module removes its file when it ends; should it have been killed, this is how long nobody notices.
 ASK_AFTER = 10.0
 LINE_EVERY_SECONDS = 5.0
 LINE_EVERY_PERCENT = 10
+# With several hosts at a time nobody follows each of them so closely, and what takes less has a line when it is done.
+SECONDS_BETWEEN_LINES_OF_MANY = 10.0
+HOST_COLUMNS = 30
+QUIET = "OPENWEBUI_QUIET"
 # Nobody waits longer than this for a migration: a limit that Ansible needs to have.
 TIME_LIMIT = 7 * 24 * 3600
 
@@ -36,16 +44,20 @@ _DOING = {
     "rehearse": "loading for the rehearsal",
     "prove": "reading back",
 }
+_DOING_COLUMNS = max(map(len, _DOING.values()))
 
 
 class Narrator:
     """Turns the module's progress into lines, by percent or by seconds, not by poll."""
 
-    def __init__(self, host: str) -> None:
-        self.host = host
+    def __init__(self, host: str, hosts: Iterable[str] = ()) -> None:
+        self.host = text.one_line(host)
+        names = [text.one_line(name) for name in hosts]
+        self._many = len(names) > 1
+        self._columns = min(HOST_COLUMNS, max(map(text.width, [self.host, *names])))
         self._phase = ""
         self._percent = 0
-        self._told = 0.0
+        self._told: float | None = None
 
     def tell(self, state: dict[str, Any], now: float) -> str | None:
         """The line that is due at this time, or None."""
@@ -53,11 +65,18 @@ class Narrator:
         if phase not in _DOING:
             return None
         percent = self._done(state)
-        new_phase = phase != self._phase
-        if not new_phase and percent < self._percent + LINE_EVERY_PERCENT and now < self._told + LINE_EVERY_SECONDS:
+        if self._told is None:
+            self._told = now if self._many else float("-inf")
+        if not self._is_due(phase, percent, now - self._told):
             return None
         self._phase, self._percent, self._told = phase, percent, now
-        return self._line(state, percent)
+        return self._short_line(state, percent) if self._many else self._line(state, percent)
+
+    def _is_due(self, phase: str, percent: int, since: float) -> bool:
+        further = phase != self._phase or percent >= self._percent + LINE_EVERY_PERCENT
+        if self._many:
+            return further and since >= SECONDS_BETWEEN_LINES_OF_MANY
+        return further or since >= LINE_EVERY_SECONDS
 
     @staticmethod
     def _done(state: dict[str, Any]) -> int:
@@ -70,14 +89,21 @@ class Narrator:
     def _line(self, state: dict[str, Any], percent: int) -> str:
         parts = [f"[{self.host}] {_DOING[state['phase']]} {percent:2d} %", state["table"] or "starting"]
         parts.append(f"{state['rows']:,} of {state['rows_total']:,} rows")
-        seconds = state["seconds"]
         if state["bytes"]:
             parts.append(f"{state['bytes'] / MEGABYTE:,.1f} MB")
-            if seconds:
-                parts.append(f"{state['bytes'] / MEGABYTE / seconds:,.1f} MB/s")
-        if percent:
-            parts.append(f"about {seconds * (100 - percent) / percent:.0f} s left")
-        return " | ".join(parts)
+        return " | ".join([*parts, *self._pace(state, percent)])
+
+    def _short_line(self, state: dict[str, Any], percent: int) -> str:
+        """A line among those of other hosts: columns that begin at the same place."""
+        start = f"[{text.left(self.host, self._columns)}] {_DOING[state['phase']]:{_DOING_COLUMNS}} {percent:2d} %"
+        return " | ".join([start, *self._pace(state, percent)])
+
+    @staticmethod
+    def _pace(state: dict[str, Any], percent: int) -> list[str]:
+        """How fast it is, and how long it takes yet, where that is known."""
+        seconds = state["seconds"]
+        speed = [f"{state['bytes'] / MEGABYTE / seconds:,.1f} MB/s"] if state["bytes"] and seconds else []
+        return speed + ([f"about {seconds * (100 - percent) / percent:.0f} s left"] if percent else [])
 
 
 class ActionModule(ActionBase):
@@ -95,6 +121,8 @@ class ActionModule(ActionBase):
         return result
 
     def _wanted(self) -> bool:
+        if boolean(os.environ.get(QUIET, "no"), strict=False):
+            return False
         arguments = self._task.args
         if arguments.get("state", "migrated") not in ("migrated", "preloaded") or arguments.get("progress_file"):
             return False
@@ -121,7 +149,7 @@ class ActionModule(ActionBase):
             self._task.async_val = 0
 
     def _follow(self, job: str, progress_file: str, task_vars: dict[str, Any]) -> dict[str, Any]:
-        narrator = Narrator(task_vars.get("inventory_hostname", "this host"))
+        narrator = Narrator(task_vars.get("inventory_hostname", "this host"), task_vars.get("ansible_play_batch", ()))
         asked = time.monotonic()
         while True:
             time.sleep(POLL)

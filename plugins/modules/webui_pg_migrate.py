@@ -116,7 +116,8 @@ options:
     default: load
   progress:
     description:
-      - Show progress while the module runs.
+      - Show progress while the module runs, with several hosts at a time in shorter and fewer lines.
+      - None is shown where E(OPENWEBUI_QUIET) is set to V(yes) for Ansible.
     type: bool
     default: true
   progress_file:

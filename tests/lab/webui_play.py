@@ -50,9 +50,12 @@ def write_inventory(path: Path, hosts: Mapping[str, Mapping[str, Any]]) -> Path:
 
 
 def environment(**more: str) -> dict[str, str]:
-    """What ansible-playbook needs of the environment: this checkout's configuration, and nothing of the caller's own."""
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "WEBUI_"))}
-    return {**inherited, "ANSIBLE_CONFIG": str(paths.ROOT / "ansible.cfg"), **more}
+    """What ansible-playbook needs of the environment: this checkout's configuration, and nothing of the caller's own.
+
+    Tests read what each task says, as Ansible's own callback shows it.
+    """
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "OPENWEBUI_", "WEBUI_"))}
+    return {**inherited, "ANSIBLE_CONFIG": str(paths.ROOT / "ansible.cfg"), "ANSIBLE_STDOUT_CALLBACK": "default", **more}
 
 
 @dataclass
