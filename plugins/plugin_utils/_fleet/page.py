@@ -1,0 +1,263 @@
+# Copyright: (c) 2026, openwebui.postgres contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The report of a run as one HTML file: what became of the fleet, and of each host."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from statistics import median
+from typing import Any, NamedTuple
+
+from . import amounts
+from .drawing import FleetDrawing, HostDrawing, Phase, Row, fleet_axis, fleet_bars, host_drawing, phases
+from .facts import Fact, Listing, facts_of, kept_of, listings_of
+from .html_page import fill
+from .states import STATES, State, counts, failed, worst_first
+
+Record = dict[str, Any]
+
+# So many hosts are read from end to end; of more, only those are open that failed, and of those so many.
+_FEW = 3
+_FAILED_OPEN = 10
+# In the strip, and in the timeline of the fleet, so many hosts have room for their names.
+_NAMED = 12
+# The timeline of the fleet: how high all of it may be, and a single host.
+_FLEET_HEIGHT = 900.0
+_ROW_HEIGHTS = (2.0, 12.0)
+_NAME_HEIGHT = 18.0
+_WAVE_HEIGHT = 24.0
+
+_GOALS = {"audit": "ready to move", "migrate": "on PostgreSQL", "rollback": "on SQLite"}
+
+
+class Host(NamedTuple):
+    """A host as the page shows it."""
+
+    id: str
+    name: str
+    record: Record
+    state: State
+    wave: int | None
+    open: bool
+    phases: list[Phase]
+    drawing: HostDrawing | None
+    facts: list[Fact]
+    kept: list[Fact]
+    listings: list[Listing]
+    tables: list[dict[str, Any]]
+
+    @property
+    def downtime(self) -> Any:
+        """Seconds for which nobody could work, where there were any."""
+        return (self.record.get("downtime") or {}).get("seconds")
+
+    @property
+    def expected(self) -> Any:
+        """Seconds of downtime that a move would take, where there was none yet."""
+        return None if amounts.known(self.downtime) else (self.record.get("estimate") or {}).get("downtime_seconds")
+
+    @property
+    def rows(self) -> Any:
+        """Rows that were moved, or that are there to be moved."""
+        return self.record.get("rows") if amounts.known(self.record.get("rows")) else (self.record.get("source") or {}).get("rows")
+
+    @property
+    def bytes(self) -> Any:
+        """Bytes that were moved, or that there are."""
+        moved = self.record.get("bytes")
+        return moved if amounts.known(moved) else (self.record.get("source") or {}).get("size_bytes")
+
+    @property
+    def has_section(self) -> bool:
+        """Of a host that was not begun there is nothing to say but its name, except somebody says why."""
+        return self.state.kind != "pending" or any(self.record.get(key) for key in ("reasons", "todo", "timeline"))
+
+
+class Wave(NamedTuple):
+    """Hosts that went together; number 0 where there are no waves."""
+
+    number: int
+    hosts: list[Host]
+    closed_at: Any
+
+
+class FleetWave(NamedTuple):
+    """A wave in the timeline of the fleet."""
+
+    y: float
+    wave: Wave
+    rows: list[Row]
+    span: str
+    height: float
+
+
+class Fleet(NamedTuple):
+    """The timeline of the fleet."""
+
+    drawing: FleetDrawing
+    waves: list[FleetWave]
+    height: float
+    row: float
+    named: bool
+
+
+def render(report: dict[str, Any]) -> str:
+    """The page of a run, from the content of its report.json."""
+    run = report.get("run") or {}
+    records = _records(run, report.get("hosts") or [])
+    hosts = _hosts(run, records)
+    ordered = {host.name: host for host in hosts}
+    waves = _waves(run, ordered)
+    return fill(
+        "page.html.j2",
+        run=run,
+        headline=headline(run, records),
+        remarks=_remarks(run, records),
+        worst=worst_first(records)[0]["state"] if records else "pending",
+        counts=counts(records),
+        facts=_fleet_facts(hosts),
+        hosts=hosts,
+        waves=waves,
+        fleet=_fleet(waves),
+        known_at=max((record["at"] for record in records if amounts.known(record.get("at"))), default=run.get("started_at")),
+        named=len(hosts) <= _NAMED,
+    )
+
+
+def _records(run: dict[str, Any], found: Iterable[Record]) -> list[Record]:
+    """One record for each host, in the order of the run. Who has none yet was not begun."""
+    known = {str(record.get("host")): {**record, "state": record.get("state") or "pending"} for record in found}
+    names = dict.fromkeys([*map(str, run.get("hosts") or []), *known])
+    return [known.get(name) or {"host": name, "state": "pending"} for name in names]
+
+
+def _hosts(run: dict[str, Any], records: list[Record]) -> list[Host]:
+    """The worst first. Identifiers go by the order of the run, so that a link leads to the same host also after the next wave."""
+    waves = {str(name): number for number, wave in enumerate(run.get("waves") or [], 1) for name in wave.get("hosts") or []}
+    ids = {record["host"]: f"host-{number}" for number, record in enumerate(records, 1)}
+    opened = {record["host"] for record in [record for record in worst_first(records) if failed(record["state"])][:_FAILED_OPEN]}
+    many = len(records) > _FEW
+    return [
+        _host(record, ids[record["host"]], waves.get(record["host"]), not many or record["host"] in opened)
+        for record in worst_first(records)
+    ]
+
+
+def _host(record: Record, identifier: str, wave: int | None, opened: bool) -> Host:
+    found = phases(record)
+    return Host(
+        id=identifier,
+        name=record["host"],
+        record=record,
+        state=STATES[record["state"]],
+        wave=wave,
+        open=opened,
+        phases=found,
+        drawing=host_drawing(found),
+        facts=facts_of(record),
+        kept=kept_of(record),
+        listings=listings_of(record),
+        tables=sorted(record.get("tables") or [], key=lambda table: (-(table.get("bytes") or 0), -(table.get("rows") or 0))),
+    )
+
+
+def _waves(run: dict[str, Any], hosts: dict[str, Host]) -> list[Wave]:
+    """The waves with their hosts, and last whoever belongs to none yet."""
+    left = dict(hosts)
+    found = []
+    for number, wave in enumerate(run.get("waves") or [], 1):
+        members = [left.pop(str(name)) for name in wave.get("hosts") or [] if str(name) in left]
+        if members:
+            found.append(Wave(number, members, wave.get("closed_at")))
+    rest = sorted(left.values(), key=lambda host: int(host.id.rpartition("-")[2]))
+    return [*found, Wave(0, rest, None)] if rest else found
+
+
+def headline(run: dict[str, Any], records: Sequence[Record]) -> str:
+    """What came of it, in a few words."""
+    if not records:
+        return "No host in this run"
+    number = len(records)
+    begun = sum(record["state"] != "pending" for record in records)
+    if not amounts.known(run.get("ended_at")):
+        return f"Under way: {begun:,} of {number:,} {'host has' if number == 1 else 'hosts have'} ended"
+    if number == 1:
+        state = STATES[records[0]["state"]]
+        return f"{records[0]['host']}: {state.words or state.label}"
+    done = sum(not failed(record["state"]) and record["state"] != "pending" for record in records)
+    return f"{'All' if done == number else f'{done:,} of'} {number:,} hosts {_goal(run)}"
+
+
+def _goal(run: dict[str, Any]) -> str:
+    playbook = run.get("playbook")
+    if playbook == "migrate" and run.get("check"):
+        return "could be moved"
+    return _GOALS.get(str(playbook), "done")
+
+
+def _remarks(run: dict[str, Any], records: Sequence[Record]) -> list[str]:
+    """What else has to be said at once."""
+    bad = sum(failed(record["state"]) for record in records)
+    pending = sum(record["state"] == "pending" for record in records)
+    by_hand = sum(bool(record.get("todo")) and not failed(record["state"]) for record in records)
+    kept = sum(record["state"] == "kept" for record in records)
+    on = "SQLite" if run.get("playbook") == "rollback" else "PostgreSQL"
+    sentences = [
+        (bad, "needs attention", "need attention"),
+        (pending, "was not begun", "were not begun"),
+        (by_hand, "leaves something to be done by hand", "leave something to be done by hand"),
+        (kept, f"was on {on} before", f"were on {on} before"),
+    ]
+    if len(records) == 1:
+        sentences = sentences[2:3]
+    return [f"{number:,} {'host ' + one if number == 1 else 'hosts ' + more}." for number, one, more in sentences if number]
+
+
+def _fleet_facts(hosts: Sequence[Host]) -> list[Fact]:
+    moved = [host for host in hosts if amounts.known(host.rows)]
+    times = [host.downtime for host in hosts if amounts.known(host.downtime)]
+    expected = [host.expected for host in hosts if amounts.known(host.expected)]
+    disk = [(host.record.get("estimate") or {}).get("disk_bytes") for host in hosts]
+    longest = " (longest)" if len(hosts) > 1 else ""
+    facts = [
+        Fact("Rows", amounts.count(sum(host.rows for host in moved)) if moved else ""),
+        Fact("Data", amounts.size(sum(host.bytes for host in moved if amounts.known(host.bytes))) if moved else ""),
+        Fact(f"Downtime{longest}", amounts.duration(max(times, default=None))),
+        Fact("Downtime (half of them below)", amounts.duration(median(times)) if len(times) > 2 else ""),
+        Fact(f"Downtime to expect{longest}", amounts.duration(max(expected, default=None))),
+        Fact("Disk needed for moving", amounts.size(sum(filter(amounts.known, disk))) if any(disk) else ""),
+    ]
+    return [fact for fact in facts if fact.text]
+
+
+def _fleet(waves: Sequence[Wave]) -> Fleet | None:
+    """The timeline of the fleet, or None where there is nothing to compare."""
+    axis = fleet_axis(host.phases for wave in waves for host in wave.hosts)
+    number = sum(len(wave.hosts) for wave in waves)
+    if number < 2 or not axis.seconds:
+        return None
+    named = number <= _NAMED
+    low, high = _ROW_HEIGHTS
+    bar = max(low, min(high, _FLEET_HEIGHT / number))
+    row = bar + (_NAME_HEIGHT if named else 1 if bar > 3 else 0)
+    found: list[FleetWave] = []
+    y = 0.0
+    for wave in waves:
+        head = _WAVE_HEIGHT if wave.number or len(waves) > 1 else 4.0
+        rows = [
+            Row(round(y + head + place * row + (_NAME_HEIGHT if named else 0), 2), fleet_bars(axis, host.phases))
+            for place, host in enumerate(wave.hosts)
+        ]
+        height = head + len(rows) * row + 6
+        found.append(FleetWave(round(y, 2), wave, rows, _wave_span(wave), round(height, 2)))
+        y += height
+    return Fleet(FleetDrawing(axis.cuts, axis.ticks()), found, round(y, 2), round(bar, 2), named)
+
+
+def _wave_span(wave: Wave) -> str:
+    spans = [phase.span for host in wave.hosts for phase in host.phases]
+    if not spans:
+        return "not begun"
+    start, end = min(span.start for span in spans), max(span.end for span in spans)
+    return f"{amounts.clock(start)} to {amounts.clock(end)}"
