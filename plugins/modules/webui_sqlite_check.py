@@ -143,7 +143,9 @@ ready:
   returned: always
   type: bool
 timing:
-  description: When the module was at work, by the clock of the host, in seconds since 1970.
+  description:
+    - When the module was at work, by the clock of the host, in seconds since 1970. With all O(checks), it has read the whole file twice in
+      that time, once by SQLite and once value by value, so it tells how fast this host is.
   returned: always
   type: dict
   sample: {"began_at": 1795000000.25, "ended_at": 1795000003.5}
@@ -226,13 +228,6 @@ webui_versions:
   returned: always
   type: dict
   sample: {"first": "0.12.1", "last": "0.12.4"}
-seconds:
-  description:
-    - How long the examination took, without looks that a write made useless. With all O(checks), the whole file has been read twice in
-      that time, once by SQLite and once value by value, so it tells how fast this host is.
-  returned: always
-  type: float
-  sample: 4.1
 tables:
   description:
     - The tables and their numbers of rows. Null for a table that cannot be counted, because the file is damaged, or because it is a

@@ -9,7 +9,6 @@ Note that this module_utils is private to the collection. Its API can change at 
 from __future__ import annotations
 
 import sqlite3
-import time
 from typing import Any, Container, NamedTuple, Sequence
 
 from ansible_collections.openwebui.postgres.plugins.module_utils._move.comparison import (
@@ -115,11 +114,9 @@ def _look_at(request: Request) -> tuple[dict[str, Any] | None, Findings, bool]:
     """:returns: the report (None where a write made it impossible), the findings, and whether a write may be behind them."""
     findings = Findings()
     report = None
-    began = time.monotonic()
     with open_source(request.path, live=True) as source:
         try:
             report = _report(source, request, findings)
-            report["seconds"] = round(time.monotonic() - began, 3)
         except Refused:
             if not _is_disturbed(source):
                 raise

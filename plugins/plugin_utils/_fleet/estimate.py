@@ -91,7 +91,7 @@ def _move(record: Mapping[str, Any]) -> Move | None:
     """What a host record tells of a move; None where it tells of none that was measured from end to end."""
     downtime, source = record.get("downtime") or {}, record.get("source") or {}
     seconds, own, size = downtime.get("seconds"), downtime.get("own_seconds"), source.get("size_bytes")
-    if record.get("state") != "migrated" or None in (seconds, own, size):
+    if record.get("state") != "migrated" or seconds is None or own is None or size is None:
         return None
     phases = record.get("timeline") or []
     ahead = _seconds_of(phases, "load ahead")
@@ -107,7 +107,7 @@ def _seconds_of(phases: Iterable[Mapping[str, Any]], *names: str) -> float:
 def estimate(source: Mapping[str, Any], rates: Rates, online: bool = True, free_bytes: int | None = None) -> dict[str, Any]:
     """What the move of a file will take, as far as that can be said beforehand.
 
-    :param source: what the examination says: ``size_bytes``, ``wal_bytes`` and the ``seconds`` that it took.
+    :param source: what webui_sqlite_check returns: the size matters, and how long it took where it has looked at the values, too.
     :param online: whether everything is loaded while Open WebUI works: it runs, and C(webui_migrate_online) is not C(never).
     :param free_bytes: the room where snapshots and backups go, where that is known.
     :returns: ``disk_bytes`` on the host, for snapshots and the backup; ``server_bytes``, the new database with its indexes;
@@ -120,7 +120,8 @@ def estimate(source: Mapping[str, Any], rates: Rates, online: bool = True, free_
     # As the move itself does where a snapshot has no room.
     short = online and free_bytes is not None and free_bytes < size
     ahead = online and not short
-    load = _load_seconds(size, source.get("seconds"), rates)
+    look = _look_seconds(source)
+    load = _load_seconds(size, look, rates)
     twice = ahead and load > CATCH_UP_AFTER
     return {
         # The backup, and the snapshots that are kept beside it until users are back.
@@ -128,17 +129,23 @@ def estimate(source: Mapping[str, Any], rates: Rates, online: bool = True, free_
         "server_bytes": _rounded(EMPTY_DATABASE + size * DATABASE_SHARE),
         "online_seconds": _rounded(rates.base + load * (1 + SNAPSHOT_SHARE + DIFFERENCES_SHARE if twice else 1)),
         "downtime_seconds": _rounded(rates.own + rates.way + (load * DIFFERENCES_SHARE if ahead else load)),
-        "from": _words(size, source.get("seconds"), rates) + (_NO_ROOM if short else ""),
+        "from": _words(size, look, rates) + (_NO_ROOM if short else ""),
     }
 
 
-def _load_seconds(size: int, look: float | None, rates: Rates) -> float:
+def _look_seconds(source: Mapping[str, Any]) -> float:
+    """How long the whole examination took; 0 where that is not known, or the host's clock was set meanwhile."""
+    timing = (source.get("timing") if "value_findings" in source else None) or {}
+    return max(float((timing.get("ended_at") or 0) - (timing.get("began_at") or 0)), 0.0)
+
+
+def _load_seconds(size: int, look: float, rates: Rates) -> float:
     if rates.bytes_per_second:
         return size / rates.bytes_per_second
     return look * LOADS_PER_LOOK if look else size / BYTES_PER_SECOND
 
 
-def _words(size: int, look: float | None, rates: Rates) -> str:
+def _words(size: int, look: float, rates: Rates) -> str:
     measured = f"the median of {rates.moves} earlier move{'s' if rates.moves > 1 else ''}" if rates.moves else _BENCHMARK
     if rates.bytes_per_second:
         return f"{measured}, which loaded {_speed(rates.bytes_per_second)}"

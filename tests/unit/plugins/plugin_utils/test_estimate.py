@@ -14,7 +14,8 @@ GB = 1000 * MB
 
 
 def source(size: int, seconds: float | None = None, wal: int = 0) -> dict[str, Any]:
-    return {"size_bytes": size, "wal_bytes": wal, "seconds": seconds}
+    timing = {} if seconds is None else {"timing": {"began_at": 1790000000.5, "ended_at": 1790000000.5 + seconds}}
+    return {"size_bytes": size, "wal_bytes": wal, "value_findings": [], **timing}
 
 
 def move(size: int, load: float, downtime: float, own: float = 8.0, online: bool = True, **more: Any) -> dict[str, Any]:
@@ -54,6 +55,16 @@ def test_the_load_and_the_database_of_the_benchmark_are_told():
     found = estimate(source(500 * MB, 4.0), Rates())
     # 2.6 s snapshot, 7.1 s load, and the way there; 317 MB with lz4, 360 MB without.
     assert (found["online_seconds"], found["disk_bytes"], found["server_bytes"]) == (14, GB, 360 * MB)
+
+
+def test_a_clock_that_was_set_back_meanwhile_tells_nothing():
+    assert estimate(source(GB, -3600.0), Rates()) == estimate(source(GB, 0.0), Rates()) == estimate(source(GB), Rates())
+
+
+def test_a_look_without_the_values_tells_nothing_of_how_long_they_take():
+    looked = source(GB, 0.1)
+    del looked["value_findings"]
+    assert estimate(looked, Rates()) == estimate(source(GB), Rates())
 
 
 def test_a_host_that_reads_slower_takes_longer_by_as_much():

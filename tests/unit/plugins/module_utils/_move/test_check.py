@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
-from types import SimpleNamespace
 
 import pytest
 from ansible_collections.openwebui.postgres.plugins.module_utils._move import check as _examination
@@ -63,14 +62,6 @@ def test_looks_again_when_a_write_may_be_behind_it(served, monkeypatch, times):
     assert report["integrity"] == {"ok": True, "errors": []}
     assert failure == ""
     assert report["in_use"]
-
-
-def test_a_look_that_a_write_made_useless_is_not_counted(served, monkeypatch):
-    torn(monkeypatch, served, 1)
-    moments = iter([100.0, 160.0, 200.0, 202.5])
-    monkeypatch.setattr(_examination, "time", SimpleNamespace(monotonic=lambda: next(moments)))
-    report, _failure = look(served)
-    assert report["seconds"] == 2.5
 
 
 def test_does_not_call_damaged_what_is_written_to_all_the_time(served, monkeypatch):
