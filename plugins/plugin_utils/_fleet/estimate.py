@@ -18,10 +18,10 @@ MB = 1_000_000
 
 # From benchmarks/README.md. 500 MB took 2.6 s to copy and verify as a snapshot and 7.1 s to load and prove, where the examination of an
 # audit took 4 s; 4 GB loaded ahead cost 5 s more of downtime than 50 MB.
-BYTES_PER_SECOND = 50.0 * MB
-LOADS_PER_LOOK = 2.5
-SNAPSHOT_SHARE = 0.27
-DIFFERENCES_SHARE = 0.06
+BYTES_PER_SECOND = 70.0 * MB
+LOADS_PER_LOOK = 1.8
+COPIES_PER_LOAD = 0.37
+DIFFERENCES_PER_LOAD = 0.09
 # Of the same: 500 MB became a database of 317 MB with lz4, and of 360 MB without; an empty one with the schema has some MB.
 DATABASE_SHARE = 0.7
 EMPTY_DATABASE = 10 * MB
@@ -30,7 +30,7 @@ OWN_SECONDS = 10.0
 WAY_SECONDS = 5.0
 BASE_SECONDS = 4.0
 
-# Smaller files tell nothing of how time grows with the size, and larger ones little of what does not.
+# Smaller files tell nothing of how time grows with the size.
 LARGE = 50 * MB
 # webui_migrate_catch_up: where the load took longer, what was written meanwhile is loaded from a second snapshot.
 CATCH_UP_AFTER = 20.0
@@ -40,15 +40,13 @@ class Rates(NamedTuple):
     """How long things take.
 
     :ivar moves: how many moves were measured for it.
-    :ivar bytes_per_second: from the snapshot to the proof; None where no move of a large file was measured.
-    :ivar base: seconds of it that do not grow with the size.
+    :ivar bytes_per_second: to load and to prove; None where no move of a large file was measured.
     :ivar own: seconds of Open WebUI's own stop and start.
     :ivar way: seconds of downtime beyond those that do not grow with the size.
     """
 
     moves: int = 0
     bytes_per_second: float | None = None
-    base: float = BASE_SECONDS
     own: float = OWN_SECONDS
     way: float = WAY_SECONDS
 
@@ -66,25 +64,20 @@ class Move(NamedTuple):
 def rates_of(records: Iterable[Mapping[str, Any]]) -> Rates:
     """The median of what the moves of earlier runs took; what none of them tells is as it was on the project's own machine."""
     moves = [move for move in map(_move, records) if move is not None]
-    base = _median((move.load for move in moves if move.size < LARGE and move.online), BASE_SECONDS)
-    speeds = [move.size / (move.load - base) for move in moves if move.size >= LARGE and move.load > base]
+    if not moves:
+        return Rates()
+    speeds = [move.size / move.load for move in moves if move.size >= LARGE]
     return Rates(
         len(moves),
         median(speeds) if speeds else None,
-        base,
-        _median((move.own for move in moves), OWN_SECONDS),
-        _median((max(move.downtime - move.own - _grown(move, base), 0.0) for move in moves), WAY_SECONDS),
+        median(move.own for move in moves),
+        median(max(move.downtime - move.own - _grown(move.load, move.online), 0.0) for move in moves),
     )
 
 
-def _median(values: Iterable[float], otherwise: float) -> float:
-    found = list(values)
-    return median(found) if found else otherwise
-
-
-def _grown(move: Move, base: float) -> float:
-    """The seconds of a downtime that grew with the size."""
-    return max(move.load - base, 0.0) * DIFFERENCES_SHARE if move.online else move.load
+def _grown(load: float, online: bool) -> float:
+    """The seconds of a downtime that grow with the size."""
+    return load * DIFFERENCES_PER_LOAD if online else load * (1 + COPIES_PER_LOAD)
 
 
 def _move(record: Mapping[str, Any]) -> Move | None:
@@ -93,15 +86,16 @@ def _move(record: Mapping[str, Any]) -> Move | None:
     seconds, own, size = downtime.get("seconds"), downtime.get("own_seconds"), source.get("size_bytes")
     if record.get("state") != "migrated" or seconds is None or own is None or size is None:
         return None
-    phases = record.get("timeline") or []
-    ahead = _seconds_of(phases, "load ahead")
-    load = ahead or _seconds_of(phases, "back up", "load")
+    # Catching up is a load ahead as well, and takes less.
+    ahead = _longest(record, "load ahead")
+    load = ahead or _longest(record, "load")
     return Move(size + (source.get("wal_bytes") or 0), load, ahead > 0, seconds, own) if load > 0 else None
 
 
-def _seconds_of(phases: Iterable[Mapping[str, Any]], *names: str) -> float:
-    whole = [phase for phase in phases if phase.get("phase") in names and phase.get("from") is not None and phase.get("to") is not None]
-    return sum(float(phase["to"] - phase["from"]) for phase in whole)
+def _longest(record: Mapping[str, Any], name: str) -> float:
+    """The seconds of a phase, of the longest one where there are several; 0 without one that came to an end."""
+    times = [(phase.get("from"), phase.get("to")) for phase in record.get("timeline") or [] if phase.get("phase") == name]
+    return max((float(end - begin) for begin, end in times if begin is not None and end is not None), default=0.0)
 
 
 def estimate(source: Mapping[str, Any], rates: Rates, online: bool = True, free_bytes: int | None = None) -> dict[str, Any]:
@@ -122,13 +116,14 @@ def estimate(source: Mapping[str, Any], rates: Rates, online: bool = True, free_
     ahead = online and not short
     look = _look_seconds(source)
     load = _load_seconds(size, look, rates)
-    twice = ahead and load > CATCH_UP_AFTER
+    catches_up = ahead and load > CATCH_UP_AFTER
+    snapshots = ahead + catches_up
     return {
         # The backup, and the snapshots that are kept beside it until users are back.
-        "disk_bytes": _rounded(size * (1 + ahead + twice)),
+        "disk_bytes": _rounded(size * (1 + snapshots)),
         "server_bytes": _rounded(EMPTY_DATABASE + size * DATABASE_SHARE),
-        "online_seconds": _rounded(rates.base + load * (1 + SNAPSHOT_SHARE + DIFFERENCES_SHARE if twice else 1)),
-        "downtime_seconds": _rounded(rates.own + rates.way + (load * DIFFERENCES_SHARE if ahead else load)),
+        "online_seconds": _rounded(BASE_SECONDS + load * (1 + snapshots * COPIES_PER_LOAD + catches_up * DIFFERENCES_PER_LOAD)),
+        "downtime_seconds": _rounded(rates.own + rates.way + _grown(load, ahead)),
         "from": _words(size, look, rates) + (_NO_ROOM if short else ""),
     }
 
