@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import glob
 import os
+import shutil
 import stat
 import tempfile
 from typing import NamedTuple
@@ -45,6 +46,16 @@ def text_of(path: str) -> str | None:
     try:
         with open(path, encoding="utf-8", errors="replace") as file:
             return file.read()
+    except OSError:
+        return None
+
+
+def free_bytes(path: str) -> int | None:
+    """The free space where something is, or would be made; None where nobody says where that is, or it cannot be asked."""
+    while path and not os.path.exists(path):
+        path = os.path.dirname(path)
+    try:
+        return shutil.disk_usage(path).free if path else None
     except OSError:
         return None
 

@@ -534,6 +534,18 @@ instance:
     sqlite_exists:
       description: Whether RV(instance.sqlite_path) is there.
       type: bool
+    free_bytes:
+      description: How much space of this host is free for the user that looks.
+      type: dict
+      contains:
+        data:
+          description: Where RV(instance.sqlite_path) is. Null where nothing tells.
+          type: int
+          sample: 52428800000
+        state:
+          description: Where O(state_dir) is, or will be made, with the snapshot and the backups in it. Null without O(state_dir).
+          type: int
+          sample: 52428800000
     out_of_reach:
       description:
         - Why the container's data folder is nowhere on the host that stays when it is stopped, and what to do; empty where it is. A folder

@@ -143,7 +143,9 @@ ready:
   returned: always
   type: bool
 timing:
-  description: When the module was at work, by the clock of the host, in seconds since 1970.
+  description:
+    - When the module was at work, by the clock of the host, in seconds since 1970. With all O(checks), it has read the whole file twice in
+      that time, once by SQLite and once value by value, so it tells how fast this host is.
   returned: always
   type: dict
   sample: {"began_at": 1795000000.25, "ended_at": 1795000003.5}

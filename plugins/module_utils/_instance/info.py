@@ -15,6 +15,7 @@ import posixpath
 from typing import Any, NamedTuple
 
 from ansible_collections.openwebui.postgres.plugins.module_utils._desired import Desired, desired, faults
+from ansible_collections.openwebui.postgres.plugins.module_utils._files import free_bytes
 from ansible_collections.openwebui.postgres.plugins.module_utils._instance.health import asker, wait
 from ansible_collections.openwebui.postgres.plugins.module_utils._instance.registry import RUNTIMES, runtime_of
 from ansible_collections.openwebui.postgres.plugins.module_utils._instance.runtime import Asked, Instance, Runtime, either
@@ -180,6 +181,7 @@ def _examine(runtime: Runtime, instance: Instance, wish: Wish) -> list[Problem]:
     instance["sqlite_path"] = path_of(asked, instance)
     instance["health_url"] = health_url_of(asked, instance)
     instance["sqlite_exists"] = os.path.exists(instance["sqlite_path"])
+    instance["free_bytes"] = {"data": free_bytes(instance["sqlite_path"]), "state": free_bytes(wish.state_dir)}
     instance["no_way_back"] = runtime.no_way_back(instance) if instance["database"]["on_target"] else []
     lacks = runtime.findings(instance)
     if lacks:

@@ -21,7 +21,7 @@ from ansible_collections.openwebui.postgres.plugins.module_utils._move.values im
     is_json,
     mend,
 )
-from ansible_collections.openwebui.postgres.plugins.module_utils._move.wire import Wire, wire_for
+from ansible_collections.openwebui.postgres.plugins.module_utils._move.wire import Wire, wire_to_look
 from ansible_collections.openwebui.postgres.plugins.module_utils._problems import (
     LISTED_AT_MOST,
     Findings,
@@ -274,7 +274,7 @@ def scan(
         done = 0
         omission = (omissions or {}).get(table.name)
         reader = RowReader(source, table, repairs, findings, thorough=True, omission=omission)
-        for _fields in reader.rows(wire_for(table.columns)):
+        for _fields in reader.rows(wire_to_look(table.columns)):
             done += 1
             if done % 1000 == 0:
                 progress.advance(table.name, 1000, 0)

@@ -129,9 +129,24 @@ class BinaryWire(Wire):
         return make_comparable
 
 
+class Unsent(BinaryWire):
+    """For a look that sends nothing: the format's own judgement of every value, without a copy of each text with its length before it."""
+
+    def __init__(self, columns: Iterable[TargetColumn]) -> None:
+        super().__init__(columns)
+        # Of bytes it makes the very same bytes.
+        self.form = BINARY_FORM._replace(text=bytes)
+
+
 def wire_for(columns: Sequence[TargetColumn]) -> Wire:
     """The fastest way for a table with these columns."""
     return BinaryWire(columns) if all(column.type in _PAYLOADS for column in columns) else Wire(columns)
+
+
+def wire_to_look(columns: Sequence[TargetColumn]) -> Wire:
+    """The same where the fields themselves are not wanted."""
+    wire = wire_for(columns)
+    return Unsent(columns) if isinstance(wire, BinaryWire) else wire
 
 
 def framed(payload: bytes) -> bytes:

@@ -10,6 +10,7 @@ import os
 import stat
 
 import pytest
+from ansible_collections.openwebui.postgres.plugins.module_utils._instance import info
 from ansible_collections.openwebui.postgres.plugins.modules.webui_info import main
 from lab.fake_engine import frames
 
@@ -51,7 +52,9 @@ def test_it_looks(call_module, fake, stopped, data):
     assert fake.changes == []
 
 
-def test_all_that_stands_in_the_way_fails_it(call_module, fake, stopped, tmp_path):
+def test_all_that_stands_in_the_way_fails_it(call_module, fake, stopped, tmp_path, monkeypatch):
+    # Others write to the disk between two looks.
+    monkeypatch.setattr(info, "free_bytes", lambda path: None)
     options = {"docker_host": fake.host, "sqlite_path": f"{tmp_path}/none.db"}
     answer = call_module(main, options)
     assert answer["failed"]

@@ -293,6 +293,13 @@ def test_a_name_that_is_taken_is_not_made_anew(asked, fake, stopped, data):
 # -- what the operator says -----------------------------------------------------------------------------------------------------
 
 
+def test_how_much_room_there_is_where_the_file_and_its_copies_are(asked, stopped, data, tmp_path, monkeypatch):
+    stopped()
+    monkeypatch.setattr(info, "free_bytes", {f"{data}/webui.db": 7, f"{tmp_path}/state": 5, "": None}.get)
+    assert info.look(asked(), WISH._replace(state_dir=f"{tmp_path}/state")).instance["free_bytes"] == {"data": 7, "state": 5}
+    assert info.look(asked(), WISH).instance["free_bytes"] == {"data": 7, "state": None}
+
+
 def test_what_was_found_is_told(asked, stopped, data):
     stopped()
     found = info.look(asked(), WISH).instance

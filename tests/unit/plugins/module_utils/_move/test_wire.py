@@ -11,7 +11,14 @@ import struct
 import pytest
 from ansible_collections.openwebui.postgres.plugins.module_utils._move.other_types import Shape
 from ansible_collections.openwebui.postgres.plugins.module_utils._move.values import TargetColumn, Unclean, column_encoder, encoder, mend
-from ansible_collections.openwebui.postgres.plugins.module_utils._move.wire import BINARY_FORM, BinaryWire, framed, wire_for
+from ansible_collections.openwebui.postgres.plugins.module_utils._move.wire import (
+    BINARY_FORM,
+    BinaryWire,
+    Unsent,
+    framed,
+    wire_for,
+    wire_to_look,
+)
 from ansible_collections.openwebui.postgres.plugins.module_utils._sqlite.database import Text
 
 NULL = b"\xff\xff\xff\xff"
@@ -135,3 +142,25 @@ def test_many_values_at_once_are_no_others_than_one_by_one(type_name, length, no
         else:
             with pytest.raises(Unclean):
                 many(values)
+
+
+def judged(encode, values):
+    try:
+        return len(encode(values))
+    except Unclean:
+        return None
+
+
+@pytest.mark.parametrize("not_null", [False, True])
+@pytest.mark.parametrize("type_name", COLUMNS)
+def test_a_look_that_sends_nothing_judges_every_value_as_a_load_does(type_name, not_null):
+    column = COLUMNS[type_name]._replace(not_null=not_null)
+    (load,), (look,) = (wire.column_encoders() for wire in (BinaryWire([column]), Unsent([column])))
+    found = [(judged(load, [value]), judged(look, [value])) for value in SPECIAL]
+    assert [pair for pair in found if pair[0] != pair[1]] == []
+    assert {None, 1}.issuperset(ours for ours, _theirs in found)
+
+
+def test_a_table_that_goes_as_text_is_looked_at_as_text():
+    assert type(wire_to_look([COLUMNS["text"]])) is Unsent
+    assert type(wire_to_look([TargetColumn("c", "array")])) is type(wire_for([TargetColumn("c", "array")])) is not BinaryWire
