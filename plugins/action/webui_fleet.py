@@ -5,18 +5,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 from datetime import datetime
 from typing import Any
 
-from ansible.errors import AnsibleActionFail
+from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.openwebui.postgres.plugins.plugin_utils._fleet import prose, waves
+from ansible_collections.openwebui.postgres.plugins.plugin_utils._fleet.exit_status import failing_states
 from ansible_collections.openwebui.postgres.plugins.plugin_utils._fleet.record import FACTS, Told, record
 from ansible_collections.openwebui.postgres.plugins.plugin_utils._fleet.report import Report
-from ansible_collections.openwebui.postgres.plugins.plugin_utils._fleet.states import failed
 from ansible_collections.openwebui.postgres.plugins.plugin_utils._fleet.window import window
 
 PLAYBOOKS = ["audit", "migrate", "rollback"]
@@ -40,7 +41,7 @@ class ActionModule(ActionBase):
         result = super().run(tmp, task_vars)
         _validation, told = self.validate_argument_spec(
             argument_spec={
-                "state": {"choices": ["begun", "noted", "closed", "ended"], "required": True},
+                "state": {"choices": ["begun", "noted", "closed", "ended", "judged"], "required": True},
                 "playbook": {"choices": PLAYBOOKS},
                 "report_dir": {"type": "str", "default": ""},
                 "inventory": {"type": "list", "elements": "str", "default": []},
@@ -49,12 +50,13 @@ class ActionModule(ActionBase):
                 "not_after": {"type": "raw"},
                 "run": {"type": "raw", "default": {}},
                 "host": {"type": "dict", "default": {}},
-                "fail_on": {"type": "list", "elements": "str"},
+                "fail_on": {"type": "list", "elements": "str", "default": ["never"]},
+                "noted": {"type": "dict", "default": {}},
                 "max_fail_percentage": {"type": "float", "default": 0},
             },
             required_if=[("state", "begun", ["playbook"]), ("state", "noted", ["playbook"])],
         )
-        work = {"begun": self._begin, "noted": self._note, "closed": self._close, "ended": self._end}[told["state"]]
+        work = {"begun": self._begin, "noted": self._note, "closed": self._close, "ended": self._end, "judged": self._judge}[told["state"]]
         try:
             result.update(changed=False, **work(told, task_vars or {}))
         except OSError as error:
@@ -66,19 +68,23 @@ class ActionModule(ActionBase):
         known = self._inventory_told(set(hosts) | set(told["inventory"]), task_vars)
         machines = {host: waves.machine(host, values) for host, values in known.items()}
         instances = [waves.instance(host, values, machines) for host, values in known.items()]
-        problems = waves.clashes(instances)
+        clashes, hours = waves.clashes(instances), None
+        # Whoever only looks is to see everything that there is.
+        is_audit = told["playbook"] == "audit"
+        problems = [] if is_audit else [*clashes]
         canary = told["canary"]
         if canary and canary not in hosts:
             problems.append(f"webui_canary is {canary}, which is not among the hosts of this run; correct it, or leave it out.")
         try:
+            failing_states(told["playbook"], told["fail_on"])
             hours = window(told["not_before"], told["not_after"], datetime.now().astimezone())
         except ValueError as error:
-            problems.append(f"{error}.")
-            hours = None
+            problems.append(str(error))
         if problems:
             return {"failed": True, "msg": "\n".join(["Nothing was stopped. First put right:", *problems]), "problems": problems}
         report = Report.begin(told["report_dir"], told["playbook"], hosts, canary, check=bool(self._task.check_mode))
         return {
+            "warnings": clashes if is_audit else [],
             "run": {"folder": str(report.folder), "kept": report.kept},
             "hosts": report.hosts,
             "opens_at": hours.opens_at if hours else None,
@@ -90,7 +96,7 @@ class ActionModule(ActionBase):
     def _inventory_told(hosts: set[str], task_vars: dict[str, Any]) -> dict[str, dict[str, Any]]:
         """What tells the hosts of the whole inventory from each other, in the inventory's order."""
         hostvars = task_vars["hostvars"]
-        return {host: {name: hostvars[host][name] for name in TELLING if name in hostvars[host]} for host in hostvars if host in hosts}
+        return {host: _told_of(hostvars[host]) for host in hostvars if host in hosts}
 
     def _note(self, told: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         facts = _plain({name: task_vars[name] for name in FACTS if name in task_vars})
@@ -102,10 +108,10 @@ class ActionModule(ActionBase):
                 **_plain(told["host"]),
             }
         )
-        noted = record(asked, facts)
-        fail_on = told["fail_on"]
-        has_failed = failed(noted["state"]) if fail_on is None else noted["state"] in fail_on
-        self._report(told).note(noted)
+        report = self._report(told)
+        noted = record(asked, facts, report.rates)
+        report.note(noted)
+        has_failed = noted["state"] in failing_states(told["playbook"], told["fail_on"])
         return {"record": noted, "not_as_asked": has_failed, "why": prose.message(noted) if has_failed else ""}
 
     def _close(self, told: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
@@ -122,6 +128,11 @@ class ActionModule(ActionBase):
             Display().display(line)
         return {"page": str(report.page) if report.page else None, "counts": report.told.get("counts", {})}
 
+    def _judge(self, told: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
+        # Ansible ends with another status then, and so does everything that goes by it.
+        how = "unreachable" if told["noted"]["record"]["state"] == "unreachable" else "failed"
+        return {how: True, "msg": told["noted"]["why"]}
+
     @staticmethod
     def _fate(host: str, task_vars: dict[str, Any]) -> str:
         """What became of a host that has noted nothing: its run ended on the way, or it never began."""
@@ -130,6 +141,16 @@ class ActionModule(ActionBase):
 
     def _report(self, told: dict[str, Any]) -> Report:
         return Report(**_plain(told["run"]))
+
+
+def _told_of(variables: Any) -> dict[str, Any]:
+    """What is not known yet, because it needs what only the host itself can tell, is as if it were not set."""
+    told = {}
+    for name in TELLING:
+        with contextlib.suppress(AnsibleError):
+            if name in variables:
+                told[name] = variables[name]
+    return told
 
 
 def _plain(value: Any) -> Any:

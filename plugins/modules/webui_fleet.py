@@ -20,8 +20,10 @@ options:
       - V(noted) makes a record of what the roles have registered on this host, and keeps it.
       - V(closed) ends a wave.
       - V(ended) ends the run.
+      - V(judged) fails on a host that is not as it was asked for. It is for after V(ended), since a host that fails before would take others
+        down with it that are still at work.
     type: str
-    choices: [begun, noted, closed, ended]
+    choices: [begun, noted, closed, ended, judged]
     required: true
   playbook:
     description: What the run is for. Required for O(state=begun) and O(state=noted).
@@ -55,9 +57,16 @@ options:
     type: dict
     default: {}
   fail_on:
-    description: The states that are RV(not_as_asked). Left out for all in which a host is not as the playbook was to leave it.
+    description:
+      - What else fails an audit than a host that could not be looked at. V(never), V(not_ready), V(not_moved), or a state. For O(state=begun)
+        and O(state=noted).
     type: list
     elements: str
+    default: [never]
+  noted:
+    description: What O(state=noted) has returned. For O(state=judged).
+    type: dict
+    default: {}
   max_fail_percentage:
     description: How much of a wave may go wrong before RV(stop). For O(state=closed).
     type: float

@@ -9,9 +9,9 @@ fail with every host that is not where it was to be.
 
 from __future__ import annotations
 
-from typing import Any, Iterable, Sequence
+from typing import Sequence
 
-from ansible_collections.openwebui.postgres.plugins.plugin_utils._fleet.states import STATES, counts, failed, worst_first
+from ansible_collections.openwebui.postgres.plugins.plugin_utils._fleet.states import STATES, failed
 
 # What an audit can say of a host that it could look at.
 FOUND = ("refused", "ready", "kept")
@@ -19,9 +19,6 @@ FOUND = ("refused", "ready", "kept")
 WORDS: dict[str, tuple[str, ...]] = {"never": (), "not_ready": ("refused",), "not_moved": ("refused", "ready")}
 # Nobody knows what is there, so no pipeline may go on as if all were well.
 NOT_LOOKED_AT = frozenset({"lost", "unreachable"})
-
-ON_FINDINGS = 2
-ON_UNREACHABLE = 4
 
 
 def fail_on(wanted: str | Sequence[str]) -> frozenset[str]:
@@ -44,22 +41,3 @@ def failing_states(playbook: str, wanted: str | Sequence[str] = "never") -> froz
     :param playbook: C(audit), C(migrate) or C(rollback).
     """
     return fail_on(wanted) if playbook == "audit" else frozenset(state for state in STATES if failed(state))
-
-
-def failing(records: Iterable[dict[str, Any]], states: Iterable[str]) -> list[dict[str, Any]]:
-    """The hosts that fail the run, the worst first."""
-    among = frozenset(states)
-    return worst_first(record for record in records if record["state"] in among)
-
-
-def status(records: Iterable[dict[str, Any]], states: Iterable[str]) -> int:
-    """What ``ansible-playbook`` ends with where the hosts of :func:`failing` are failed: C(4) goes before C(2), as Ansible has it."""
-    found = [record["state"] for record in failing(records, states)]
-    return ON_UNREACHABLE if "unreachable" in found else ON_FINDINGS if found else 0
-
-
-def reason(records: Sequence[dict[str, Any]], states: Iterable[str]) -> str:
-    """Why the run fails, in one line; empty where it does not."""
-    found = failing(records, states)
-    told = ", ".join(f"{number} {STATES[state].label}" for state, number in counts(found).items())
-    return f"{len(found)} of {len(records)} hosts: {told}." if found else ""

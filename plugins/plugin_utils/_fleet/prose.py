@@ -19,6 +19,10 @@ def lines(record: Mapping[str, Any]) -> list[str]:
 
 def message(record: Mapping[str, Any]) -> str:
     """Why the run over this host did not do what it was asked for, for the task that fails."""
+    if record["state"] == "refused" and _on_postgresql(record):
+        return "\n".join(["Open WebUI is on PostgreSQL, and could not be kept there as it is described. Put right:", *record["reasons"]])
+    if record["state"] == "refused" and record["playbook"] == "audit":
+        return "\n".join(["NOT READY:", *record["reasons"]])
     if record["state"] in ("refused", "unreachable", "waiting"):
         return "\n".join(["Nothing was stopped. First put right:", *record["reasons"]])
     return "\n".join(lines(record))

@@ -10,6 +10,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any, Mapping
 
+from .estimate import Rates, estimate
+
 # What the roles leave behind on a host, by the name that it is registered under.
 FACTS = (
     "webui_instance_info",
@@ -64,10 +66,11 @@ class Told:
     sqlite_path: str = ""
 
 
-def record(told: Told, facts: Mapping[str, Any]) -> dict[str, Any]:
+def record(told: Told, facts: Mapping[str, Any], rates: Rates) -> dict[str, Any]:
     """A host record.
 
     :arg facts: those of C(FACTS) that are there.
+    :arg rates: how long things took in earlier runs, for what a move would take.
     """
     found = {name: facts.get(name) if isinstance(facts.get(name), (dict, list, str)) else {} for name in FACTS}
     moved, ahead = found["webui_migrate_result"], found["webui_migrate_preloaded"]
@@ -105,6 +108,7 @@ def record(told: Told, facts: Mapping[str, Any]) -> dict[str, Any]:
         "values": found["webui_migrate_source"].get("value_findings") or [],
         "backup": _backup(found["webui_backup_result"]),
         "quarantine": [path for path in (moved.get("quarantine_file"), found["webui_migrate_cleaned"].get("quarantine_file")) if path],
+        "estimate": _estimate(told, found, rates) if told.playbook == "audit" and not told.already else None,
         "rollback": _rollback(told, state),
     }
     return {**whole, "note": _note(whole)}
@@ -258,6 +262,11 @@ def _backup(backup: Mapping[str, Any]) -> dict[str, Any] | None:
     if not backup.get("backup_file"):
         return None
     return {"file": backup["backup_file"], "sha256": backup.get("sha256"), "bytes": backup.get("size_bytes")}
+
+
+def _estimate(told: Told, found: Mapping[str, Any], rates: Rates) -> dict[str, Any] | None:
+    room = (found["webui_instance_info"].get("instance") or {}).get("free_bytes") or {}
+    return estimate(found["webui_migrate_source"], rates, told.online, room.get("state")) or None
 
 
 def _rollback(told: Told, state: str) -> str | None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Callable, Iterator, Sequence
 
 from . import history, page, prose, states, store, table, waves
+from .estimate import Rates, rates_of
 
 # A page holds all hosts. Where waves are short, it is not made anew for each of them.
 SECONDS_BETWEEN_PAGES = 10.0
@@ -43,13 +44,19 @@ class Report:
         reports = Path(report_dir).expanduser() if report_dir else Path(tempfile.mkdtemp(prefix="openwebui-postgres-"))
         past = store.past(reports, hosts) if playbook == "migrate" else {}
         order = waves.ordered(hosts, canary, past)
-        run = store.Run.begin(reports, {"playbook": playbook, "check": check, "hosts": order})
+        rates = rates_of(store.moves(reports)) if playbook == "audit" else Rates()
+        run = store.Run.begin(reports, {"playbook": playbook, "check": check, "hosts": order, "rates": rates._asdict()})
         return cls(str(run.folder), bool(report_dir))
 
     @property
     def hosts(self) -> list[str]:
         """All hosts of the run, in their order."""
         return list(self.told["hosts"])
+
+    @property
+    def rates(self) -> Rates:
+        """How long things took in earlier runs."""
+        return Rates(**self.told["rates"])
 
     @property
     def page(self) -> Path | None:
@@ -92,8 +99,9 @@ class Report:
         records = whole["hosts"]
         if len(records) == 1:
             # A task that fails says why by itself.
-            return [] if states.failed(records[0]["state"]) else prose.lines(records[0])
-        return table.table(whole, width)
+            where = [f"Report: {self.page}"] if self.kept else []
+            return ([] if states.failed(records[0]["state"]) else prose.lines(records[0])) + where
+        return table.table(whole, width, str(self.page or ""))
 
     def _records(self, hosts: Sequence[str], fate: Fate) -> list[dict[str, Any]]:
         there = self._run.records(hosts)

@@ -94,6 +94,19 @@ def past(reports: Path, hosts: Iterable[str], runs: int = 20) -> dict[str, dict[
     return found
 
 
+def moves(reports: Path, enough: int = 200) -> Iterator[dict[str, Any]]:
+    """What moves have noted of their hosts, the newest first."""
+    for run in earlier_runs(reports):
+        if not run.folder.name.endswith("-migrate"):
+            continue
+        for path in sorted((run.folder / "hosts").glob("*.json")):
+            with contextlib.suppress(OSError, ValueError):
+                yield _read(path)
+                enough -= 1
+            if enough == 0:
+                return
+
+
 def write(path: Path, text: str) -> None:
     """Replace a file, so that nobody ever reads half of one. Only its owner may."""
     new = path.with_name(f".{path.name}.{os.getpid()}")

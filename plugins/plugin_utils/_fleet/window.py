@@ -31,12 +31,12 @@ def window(not_before: Any, not_after: Any, now: datetime) -> Window | None:
     if not_before in (None, ""):
         if not_after in (None, ""):
             return None
-        raise ValueError("webui_not_after is of use with webui_not_before only; set both, or neither")
+        raise ValueError("webui_not_after is of use with webui_not_before only; set both, or neither.")
     opens = _minutes("webui_not_before", not_before)
     closes = _minutes("webui_not_after", not_after) if not_after not in (None, "") else opens + HOURS_OPEN * 60
     length = (closes - opens) % (24 * 60)
     if length == 0:
-        raise ValueError("webui_not_before and webui_not_after are the same time; leave both out for a window that is always open")
+        raise ValueError("webui_not_before and webui_not_after are the same time; leave both out for a window that is always open.")
     opened = _last(opens, now)
     if now >= opened + timedelta(minutes=length):
         opened = _last(opens, now + timedelta(days=1))
@@ -56,4 +56,4 @@ def _minutes(name: str, told: Any) -> int:
         return int(found[1]) * 60 + int(found[2])
     if re.fullmatch(r"\d+", str(told)) and 600 <= int(told) < 24 * 60:
         return int(told)
-    raise ValueError(f'{name} is "{told}", which is no time of the day; write it like "02:00"')
+    raise ValueError(f'{name} is "{told}", which is no time of the day; write it like "02:00".')
