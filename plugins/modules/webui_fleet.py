@@ -20,8 +20,8 @@ options:
       - V(noted) makes a record of what the roles have registered on this host, and keeps it.
       - V(closed) ends a wave.
       - V(ended) ends the run.
-      - V(judged) fails on a host that is not as it was asked for. It is for after V(ended), since a host that fails before would take others
-        down with it that are still at work.
+      - V(judged) fails on a host that is not as it was asked for. It is for after V(ended), since a host that fails before would take
+        others down with it that are still at work.
     type: str
     choices: [begun, noted, closed, ended, judged]
     required: true
@@ -58,8 +58,8 @@ options:
     default: {}
   fail_on:
     description:
-      - What else fails an audit than a host that could not be looked at. V(never), V(not_ready), V(not_moved), or a state. For O(state=begun)
-        and O(state=noted).
+      - What else fails an audit than a host that could not be looked at. V(never), V(not_ready), V(not_moved), or a state. For
+        O(state=begun) and O(state=noted).
     type: list
     elements: str
     default: [never]

@@ -87,7 +87,7 @@ SiteMaker = Callable[..., Site]
 def play_until(marker: str, inventory: Path) -> str:
     """Run migrate.yml and kill it when its output says `marker`, with all its children. Returns what it said."""
     process = subprocess.Popen(
-        [webui_play.ANSIBLE_PLAYBOOK, webui_play.MIGRATE, "-i", inventory],
+        [webui_play.ANSIBLE_PLAYBOOK, webui_play.MIGRATE, "-i", inventory, "-e", f"webui_report_dir={inventory.parent / 'report'}"],
         cwd=paths.ROOT,
         env=webui_play.environment(ANSIBLE_NOCOLOR="1"),
         stdout=subprocess.PIPE,

@@ -100,7 +100,7 @@ def play(
 ) -> Run:
     """Run a playbook from the checkout to its end."""
     answer = subprocess.run(
-        [ansible_playbook, playbook, "-i", inventory, *arguments],
+        [ansible_playbook, playbook, "-i", inventory, "-e", f"webui_report_dir={inventory.parent / 'report'}", *arguments],
         cwd=paths.ROOT,
         env=env or environment(ANSIBLE_NOCOLOR="1"),
         stdout=subprocess.PIPE,
