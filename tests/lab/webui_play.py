@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-import contextlib
+import itertools
 import json
 import os
 import subprocess
@@ -73,12 +73,9 @@ class Run:
 
     @property
     def said(self) -> list[str]:
-        """The lines of reports, whole: debug and fail print each as a text of its own. A part of a line says little: NOT READY."""
-        texts = []
-        for line in self.output.splitlines():
-            with contextlib.suppress(ValueError):
-                texts.append(json.loads(line.strip().removesuffix(",")))
-        return [text for text in texts if isinstance(text, str)]
+        """What the run says at its end, line by line: of one host in prose, of several in a table."""
+        lines = self.output.partition("TASK [Say what came of the run]")[2].splitlines()[1:]
+        return list(itertools.takewhile(lambda line: not line.startswith("ok: ["), lines))
 
     @property
     def end(self) -> str:

@@ -98,9 +98,9 @@ class Report:
             shutil.rmtree(self.folder.parent.parent, ignore_errors=True)
         records = whole["hosts"]
         if len(records) == 1:
-            # A task that fails says why by itself.
-            where = [f"Report: {self.page}"] if self.kept else []
-            return ([] if states.failed(records[0]["state"]) else prose.lines(records[0])) + where
+            # A task that fails says why by itself. An audit that finds something does not fail.
+            is_said = self.told["playbook"] != "audit" and states.failed(records[0]["state"])
+            return ([] if is_said else prose.lines(records[0])) + ([f"Report: {self.page}"] if self.kept else [])
         return table.table(whole, width, str(self.page or ""))
 
     def _records(self, hosts: Sequence[str], fate: Fate) -> list[dict[str, Any]]:
