@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from .amounts import clock, duration, known
 
 # A pause longer than this part of all that happened is cut out, and then this wide.
-_LONG_PAUSE = 0.3
+_LONG_PAUSE = 0.5
 _CUT_WIDTH = 7.0
 # However many there are, they leave most of the picture to what happened.
 _CUTS_WIDTH = 35.0
@@ -90,9 +90,10 @@ class HostDrawing(NamedTuple):
 
 
 class Row(NamedTuple):
-    """One host in the timeline of the fleet."""
+    """One host in the timeline of the fleet: where its thick bars begin, and its thin ones."""
 
     y: float
+    thin: float
     bars: list[Bar]
 
 

@@ -27,6 +27,7 @@ _FLEET_HEIGHT = 900.0
 _ROW_HEIGHTS = (2.0, 12.0)
 _NAME_HEIGHT = 18.0
 _WAVE_HEIGHT = 24.0
+_MARGIN = 6.0
 
 _GOALS = {"audit": "ready to move", "migrate": "on PostgreSQL", "rollback": "on SQLite"}
 
@@ -82,14 +83,31 @@ class Wave(NamedTuple):
     closed_at: Any
 
 
+class RowHeights(NamedTuple):
+    """How high the rows in the timeline of the fleet are: a bar, one while users work, the name above it, and from row to row."""
+
+    bar: float
+    thin: float
+    name: float
+    step: float
+
+    @classmethod
+    def of(cls, number: int) -> RowHeights:
+        """The more hosts, the thinner."""
+        low, high = _ROW_HEIGHTS
+        bar = round(max(low, min(high, _FLEET_HEIGHT / number)), 2)
+        name = _NAME_HEIGHT if number <= _NAMED else 0.0
+        return cls(bar, round(bar * 0.45, 2), name, bar + (name or min(1.0, bar / 4)))
+
+
 class FleetWave(NamedTuple):
     """A wave in the timeline of the fleet."""
 
     y: float
+    height: float
     wave: Wave
     rows: list[Row]
     span: str
-    height: float
 
 
 class Fleet(NamedTuple):
@@ -99,6 +117,7 @@ class Fleet(NamedTuple):
     waves: list[FleetWave]
     height: float
     row: float
+    thin: float
     named: bool
 
 
@@ -215,16 +234,18 @@ def _remarks(run: dict[str, Any], records: Sequence[Record]) -> list[str]:
 
 
 def _fleet_facts(hosts: Sequence[Host]) -> list[Fact]:
-    moved = [host for host in hosts if amounts.known(host.rows)]
+    migrated = [host for host in hosts if host.record["state"] == "migrated"]
+    counted = [host for host in migrated or hosts if amounts.known(host.rows)]
+    moved = " moved" if migrated else ""
     times = [host.downtime for host in hosts if amounts.known(host.downtime)]
     expected = [host.expected for host in hosts if amounts.known(host.expected)]
     disk = [(host.record.get("estimate") or {}).get("disk_bytes") for host in hosts]
     longest = " (longest)" if len(hosts) > 1 else ""
     facts = [
-        Fact("Rows", amounts.count(sum(host.rows for host in moved)) if moved else ""),
-        Fact("Data", amounts.size(sum(host.bytes for host in moved if amounts.known(host.bytes))) if moved else ""),
+        Fact(f"Rows{moved}", amounts.count(sum(host.rows for host in counted)) if counted else ""),
+        Fact(f"Data{moved}", amounts.size(sum(host.bytes for host in counted if amounts.known(host.bytes))) if counted else ""),
         Fact(f"Downtime{longest}", amounts.duration(max(times, default=None))),
-        Fact("Downtime (half of them below)", amounts.duration(median(times)) if len(times) > 2 else ""),
+        Fact("Downtime (median)", amounts.duration(median(times)) if len(times) > 2 else ""),
         Fact(f"Downtime to expect{longest}", amounts.duration(max(expected, default=None))),
         Fact("Disk needed for moving", amounts.size(sum(filter(amounts.known, disk))) if any(disk) else ""),
     ]
@@ -237,27 +258,24 @@ def _fleet(waves: Sequence[Wave]) -> Fleet | None:
     number = sum(len(wave.hosts) for wave in waves)
     if number < 2 or not axis.seconds:
         return None
-    named = number <= _NAMED
-    low, high = _ROW_HEIGHTS
-    bar = max(low, min(high, _FLEET_HEIGHT / number))
-    row = bar + (_NAME_HEIGHT if named else 1 if bar > 3 else 0)
+    rows = RowHeights.of(number)
     found: list[FleetWave] = []
     y = 0.0
     for wave in waves:
-        head = _WAVE_HEIGHT if wave.number or len(waves) > 1 else 4.0
-        rows = [
-            Row(round(y + head + place * row + (_NAME_HEIGHT if named else 0), 2), fleet_bars(axis, host.phases))
-            for place, host in enumerate(wave.hosts)
+        top = y + (_WAVE_HEIGHT if wave.number or len(waves) > 1 else _MARGIN)
+        places = [top + place * rows.step + rows.name for place in range(len(wave.hosts))]
+        drawn = [
+            Row(round(place, 2), round(place + (rows.bar - rows.thin) / 2, 2), fleet_bars(axis, host.phases))
+            for place, host in zip(places, wave.hosts, strict=True)
         ]
-        height = head + len(rows) * row + 6
-        found.append(FleetWave(round(y, 2), wave, rows, _wave_span(wave), round(height, 2)))
-        y += height
-    return Fleet(FleetDrawing(axis.cuts, axis.ticks()), found, round(y, 2), round(bar, 2), named)
+        end = top + len(drawn) * rows.step + _MARGIN
+        found.append(FleetWave(round(y, 2), round(end - y, 2), wave, drawn, _wave_span(wave)))
+        y = end
+    return Fleet(FleetDrawing(axis.cuts, axis.ticks()), found, round(y, 2), rows.bar, rows.thin, bool(rows.name))
 
 
 def _wave_span(wave: Wave) -> str:
     spans = [phase.span for host in wave.hosts for phase in host.phases]
     if not spans:
         return "not begun"
-    start, end = min(span.start for span in spans), max(span.end for span in spans)
-    return f"{amounts.clock(start)} to {amounts.clock(end)}"
+    return f"{amounts.clock(min(span.start for span in spans))} to {amounts.clock(max(span.end for span in spans))}"
