@@ -121,7 +121,7 @@ def phases(record: dict[str, Any]) -> list[Phase]:
     entries = [entry for entry in record.get("timeline") or [] if known(entry.get("from"))]
     times = [time for entry in entries for time in (entry["from"], entry.get("to")) if known(time)]
     last = max([*times, record["at"]] if known(record.get("at")) else times, default=0.0)
-    found = [Phase(str(entry.get("phase", "")), _span(entry, last), bool(entry.get("down"))) for entry in entries]
+    found = [Phase(str(entry.get("phase") or ""), _span(entry, last), bool(entry.get("down"))) for entry in entries]
     return sorted(found, key=lambda phase: phase.span)
 
 

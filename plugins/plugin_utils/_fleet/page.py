@@ -29,8 +29,6 @@ _NAME_HEIGHT = 18.0
 _WAVE_HEIGHT = 24.0
 _MARGIN = 6.0
 
-_GOALS = {"audit": "ready to move", "migrate": "on PostgreSQL", "rollback": "on SQLite"}
-
 
 class Host(NamedTuple):
     """A host as the page shows it."""
@@ -68,6 +66,11 @@ class Host(NamedTuple):
         """Bytes that were moved, or that there are."""
         moved = self.record.get("bytes")
         return moved if amounts.known(moved) else (self.record.get("source") or {}).get("size_bytes")
+
+    @property
+    def rows_of_tables(self) -> int:
+        """Rows of all tables together."""
+        return sum(table["rows"] for table in self.tables if amounts.known(table.get("rows")))
 
     @property
     def has_section(self) -> bool:
@@ -139,6 +142,7 @@ def render(report: dict[str, Any]) -> str:
         hosts=hosts,
         waves=waves,
         fleet=_fleet(waves),
+        took=_took(run),
         known_at=max((record["at"] for record in records if amounts.known(record.get("at"))), default=run.get("started_at")),
         named=len(hosts) <= _NAMED,
     )
@@ -193,26 +197,40 @@ def _waves(run: dict[str, Any], hosts: dict[str, Host]) -> list[Wave]:
     return [*found, Wave(0, rest, None)] if rest else found
 
 
+def _took(run: dict[str, Any]) -> float | None:
+    started, ended = run.get("started_at"), run.get("ended_at")
+    return ended - started if amounts.known(started) and amounts.known(ended) else None
+
+
 def headline(run: dict[str, Any], records: Sequence[Record]) -> str:
     """What came of it, in a few words."""
     if not records:
         return "No host in this run"
-    number = len(records)
-    begun = sum(record["state"] != "pending" for record in records)
+    number, states = len(records), [record["state"] for record in records]
+    hosts = "host" if number == 1 else "hosts"
     if not amounts.known(run.get("ended_at")):
-        return f"Under way: {begun:,} of {number:,} {'host has' if number == 1 else 'hosts have'} ended"
+        begun = sum(state != "pending" for state in states)
+        return f"Under way: {begun:,} of {number:,} {hosts} done"
     if number == 1:
-        state = STATES[records[0]["state"]]
-        return f"{records[0]['host']}: {state.words or state.label}"
-    done = sum(not failed(record["state"]) and record["state"] != "pending" for record in records)
+        return f"{records[0]['host']}: {STATES[states[0]].words}"
+    if set(states) == {"kept"}:
+        return f"All {number:,} hosts on {_end(run)} already"
+    done = sum(STATES[state].kind == "good" or (state == "kept" and not _looks_only(run)) for state in states)
     return f"{'All' if done == number else f'{done:,} of'} {number:,} hosts {_goal(run)}"
 
 
+def _looks_only(run: dict[str, Any]) -> bool:
+    return bool(run.get("check")) or run.get("playbook") == "audit"
+
+
+def _end(run: dict[str, Any]) -> str:
+    return "SQLite" if run.get("playbook") == "rollback" else "PostgreSQL"
+
+
 def _goal(run: dict[str, Any]) -> str:
-    playbook = run.get("playbook")
-    if playbook == "migrate" and run.get("check"):
-        return "could be moved"
-    return _GOALS.get(str(playbook), "done")
+    if not _looks_only(run):
+        return f"on {_end(run)}"
+    return f"ready to go back to {_end(run)}" if run.get("playbook") == "rollback" else "ready to move"
 
 
 def _remarks(run: dict[str, Any], records: Sequence[Record]) -> list[str]:
@@ -221,12 +239,12 @@ def _remarks(run: dict[str, Any], records: Sequence[Record]) -> list[str]:
     pending = sum(record["state"] == "pending" for record in records)
     by_hand = sum(bool(record.get("todo")) and not failed(record["state"]) for record in records)
     kept = sum(record["state"] == "kept" for record in records)
-    on = "SQLite" if run.get("playbook") == "rollback" else "PostgreSQL"
+    before = f"on {_end(run)} already" if _looks_only(run) else f"on {_end(run)} before"
     sentences = [
         (bad, "needs attention", "need attention"),
         (pending, "was not begun", "were not begun"),
         (by_hand, "leaves something to be done by hand", "leave something to be done by hand"),
-        (kept, f"was on {on} before", f"were on {on} before"),
+        (kept, f"was {before}", f"were {before}"),
     ]
     if len(records) == 1:
         sentences = sentences[2:3]
