@@ -14,6 +14,7 @@ from .drawing import FleetDrawing, HostDrawing, Phase, Row, fleet_axis, fleet_ba
 from .facts import Fact, Listing, facts_of, kept_of, listings_of
 from .html_page import fill
 from .states import STATES, State, counts, failed, worst_first
+from .verdict import headline, remarks
 
 Record = dict[str, Any]
 
@@ -135,7 +136,7 @@ def render(report: dict[str, Any]) -> str:
         "page.html.j2",
         run=run,
         headline=headline(run, records),
-        remarks=_remarks(run, records),
+        remarks=remarks(run, records),
         worst=worst_first(records)[0]["state"] if records else "pending",
         counts=counts(records),
         facts=_fleet_facts(hosts),
@@ -159,12 +160,14 @@ def _hosts(run: dict[str, Any], records: list[Record]) -> list[Host]:
     """The worst first. Identifiers go by the order of the run, so that a link leads to the same host also after the next wave."""
     waves = {str(name): number for number, wave in enumerate(run.get("waves") or [], 1) for name in wave.get("hosts") or []}
     ids = {record["host"]: f"host-{number}" for number, record in enumerate(records, 1)}
-    opened = {record["host"] for record in [record for record in worst_first(records) if failed(record["state"])][:_FAILED_OPEN]}
-    many = len(records) > _FEW
     return [
-        _host(record, ids[record["host"]], waves.get(record["host"]), not many or record["host"] in opened)
-        for record in worst_first(records)
+        _host(record, ids[record["host"]], waves.get(record["host"]), _is_open(place, record, len(records)))
+        for place, record in enumerate(worst_first(records))
     ]
+
+
+def _is_open(place: int, record: Record, number: int) -> bool:
+    return number <= _FEW or (place < _FAILED_OPEN and failed(record["state"]))
 
 
 def _host(record: Record, identifier: str, wave: int | None, opened: bool) -> Host:
@@ -200,55 +203,6 @@ def _waves(run: dict[str, Any], hosts: dict[str, Host]) -> list[Wave]:
 def _took(run: dict[str, Any]) -> float | None:
     started, ended = run.get("started_at"), run.get("ended_at")
     return ended - started if amounts.known(started) and amounts.known(ended) else None
-
-
-def headline(run: dict[str, Any], records: Sequence[Record]) -> str:
-    """What came of it, in a few words."""
-    if not records:
-        return "No host in this run"
-    number, states = len(records), [record["state"] for record in records]
-    hosts = "host" if number == 1 else "hosts"
-    if not amounts.known(run.get("ended_at")):
-        begun = sum(state != "pending" for state in states)
-        return f"Under way: {begun:,} of {number:,} {hosts} done"
-    if number == 1:
-        return f"{records[0]['host']}: {STATES[states[0]].words}"
-    if set(states) == {"kept"}:
-        return f"All {number:,} hosts on {_end(run)} already"
-    done = sum(STATES[state].kind == "good" or (state == "kept" and not _looks_only(run)) for state in states)
-    return f"{'All' if done == number else f'{done:,} of'} {number:,} hosts {_goal(run)}"
-
-
-def _looks_only(run: dict[str, Any]) -> bool:
-    return bool(run.get("check")) or run.get("playbook") == "audit"
-
-
-def _end(run: dict[str, Any]) -> str:
-    return "SQLite" if run.get("playbook") == "rollback" else "PostgreSQL"
-
-
-def _goal(run: dict[str, Any]) -> str:
-    if not _looks_only(run):
-        return f"on {_end(run)}"
-    return f"ready to go back to {_end(run)}" if run.get("playbook") == "rollback" else "ready to move"
-
-
-def _remarks(run: dict[str, Any], records: Sequence[Record]) -> list[str]:
-    """What else has to be said at once."""
-    bad = sum(failed(record["state"]) for record in records)
-    pending = sum(record["state"] == "pending" for record in records)
-    by_hand = sum(bool(record.get("todo")) and not failed(record["state"]) for record in records)
-    kept = sum(record["state"] == "kept" for record in records)
-    before = f"on {_end(run)} already" if _looks_only(run) else f"on {_end(run)} before"
-    sentences = [
-        (bad, "needs attention", "need attention"),
-        (pending, "was not begun", "were not begun"),
-        (by_hand, "leaves something to be done by hand", "leave something to be done by hand"),
-        (kept, f"was {before}", f"were {before}"),
-    ]
-    if len(records) == 1:
-        sentences = sentences[2:3]
-    return [f"{number:,} {'host ' + one if number == 1 else 'hosts ' + more}." for number, one, more in sentences if number]
 
 
 def _fleet_facts(hosts: Sequence[Host]) -> list[Fact]:
