@@ -141,6 +141,7 @@ def test_nothing_is_wider_than_the_page(opened: Open, name: str, width: int) -> 
 @pytest.mark.parametrize("name", PAGES)
 def test_all_text_can_be_read(opened: Open, name: str, scheme: str) -> None:
     found = opened(PAGES[name](), scheme=scheme)
+    open_everything(found)
     assert found.evaluate(FAINT, CONTRAST) == []
     assert found.evaluate(FAINT_IN_BARS, CONTRAST) == []
 

@@ -236,9 +236,11 @@ def _fleet(waves: Sequence[Wave]) -> Fleet | None:
     for wave in waves:
         top = y + (_WAVE_HEIGHT if wave.number or len(waves) > 1 else _MARGIN)
         places = [top + place * rows.step + rows.name for place in range(len(wave.hosts))]
+        begun = any(host.phases for host in wave.hosts)
         drawn = [
             Row(round(place, 2), round(place + (rows.bar - rows.thin) / 2, 2), fleet_bars(axis, host.phases))
             for place, host in zip(places, wave.hosts, strict=True)
+            if begun
         ]
         end = top + len(drawn) * rows.step + _MARGIN
         found.append(FleetWave(round(y, 2), round(end - y, 2), wave, drawn, _wave_span(wave)))

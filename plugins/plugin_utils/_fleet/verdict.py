@@ -38,9 +38,10 @@ def remarks(run: dict[str, Any], records: Sequence[Record]) -> list[str]:
     by_hand = sum(bool(record.get("todo")) and not failed(record["state"]) for record in records)
     kept = sum(record["state"] == "kept" for record in records)
     before = f"on {_end(run)} already" if _looks_only(run) else f"on {_end(run)} before"
+    going = not known(run.get("ended_at"))
     sentences = [
         (bad, "needs attention", "need attention"),
-        (pending, "was not begun", "were not begun"),
+        (pending, *(("is still to come", "are still to come") if going else ("was not begun", "were not begun"))),
         (by_hand, "leaves something to be done by hand", "leave something to be done by hand"),
         (kept, f"was {before}", f"were {before}"),
     ]

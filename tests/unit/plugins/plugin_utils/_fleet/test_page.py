@@ -172,8 +172,16 @@ def test_the_headline_says_what_came_of_it(states: list[str], run: dict[str, Any
 
 def test_a_run_that_has_not_ended_says_so() -> None:
     words = "This run has not ended."
-    assert words in read(sample.fleet(20, ended=False)).text
+    going = read(sample.fleet(20, ended=False)).text
+    assert words in going
+    assert "14 hosts are still to come." in going
     assert words not in read(sample.fleet(20)).text
+
+
+def test_a_wave_that_was_not_begun_takes_no_room_in_the_timeline_of_the_fleet() -> None:
+    found = read(sample.fleet(20, ended=False))
+    assert "14 hosts , not begun" in re.sub(r" ?, ", " , ", found.text)
+    assert len([attributes for attributes in found.named("rect") if str(attributes.get("class")).startswith("track k-")]) == 6
 
 
 def test_a_host_without_a_record_was_not_begun() -> None:
