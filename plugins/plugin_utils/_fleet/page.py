@@ -14,6 +14,7 @@ from .drawing import FleetDrawing, HostDrawing, Phase, Row, fleet_axis, fleet_ba
 from .facts import Fact, Listing, facts_of, kept_of, listings_of
 from .html_page import fill
 from .states import STATES, State, counts, failed, worst_first
+from .verdict import headline, remarks
 
 Record = dict[str, Any]
 
@@ -27,8 +28,7 @@ _FLEET_HEIGHT = 900.0
 _ROW_HEIGHTS = (2.0, 12.0)
 _NAME_HEIGHT = 18.0
 _WAVE_HEIGHT = 24.0
-
-_GOALS = {"audit": "ready to move", "migrate": "on PostgreSQL", "rollback": "on SQLite"}
+_MARGIN = 6.0
 
 
 class Host(NamedTuple):
@@ -69,6 +69,11 @@ class Host(NamedTuple):
         return moved if amounts.known(moved) else (self.record.get("source") or {}).get("size_bytes")
 
     @property
+    def rows_of_tables(self) -> int:
+        """Rows of all tables together."""
+        return sum(table["rows"] for table in self.tables if amounts.known(table.get("rows")))
+
+    @property
     def has_section(self) -> bool:
         """Of a host that was not begun there is nothing to say but its name, except somebody says why."""
         return self.state.kind != "pending" or any(self.record.get(key) for key in ("reasons", "todo", "timeline"))
@@ -82,14 +87,31 @@ class Wave(NamedTuple):
     closed_at: Any
 
 
+class RowHeights(NamedTuple):
+    """How high the rows in the timeline of the fleet are: a bar, one while users work, the name above it, and from row to row."""
+
+    bar: float
+    thin: float
+    name: float
+    step: float
+
+    @classmethod
+    def of(cls, number: int) -> RowHeights:
+        """The more hosts, the thinner."""
+        low, high = _ROW_HEIGHTS
+        bar = round(max(low, min(high, _FLEET_HEIGHT / number)), 2)
+        name = _NAME_HEIGHT if number <= _NAMED else 0.0
+        return cls(bar, round(bar * 0.45, 2), name, bar + (name or min(1.0, bar / 4)))
+
+
 class FleetWave(NamedTuple):
     """A wave in the timeline of the fleet."""
 
     y: float
+    height: float
     wave: Wave
     rows: list[Row]
     span: str
-    height: float
 
 
 class Fleet(NamedTuple):
@@ -99,6 +121,7 @@ class Fleet(NamedTuple):
     waves: list[FleetWave]
     height: float
     row: float
+    thin: float
     named: bool
 
 
@@ -113,13 +136,14 @@ def render(report: dict[str, Any]) -> str:
         "page.html.j2",
         run=run,
         headline=headline(run, records),
-        remarks=_remarks(run, records),
+        remarks=remarks(run, records),
         worst=worst_first(records)[0]["state"] if records else "pending",
         counts=counts(records),
         facts=_fleet_facts(hosts),
         hosts=hosts,
         waves=waves,
         fleet=_fleet(waves),
+        took=_took(run),
         known_at=max((record["at"] for record in records if amounts.known(record.get("at"))), default=run.get("started_at")),
         named=len(hosts) <= _NAMED,
     )
@@ -136,12 +160,14 @@ def _hosts(run: dict[str, Any], records: list[Record]) -> list[Host]:
     """The worst first. Identifiers go by the order of the run, so that a link leads to the same host also after the next wave."""
     waves = {str(name): number for number, wave in enumerate(run.get("waves") or [], 1) for name in wave.get("hosts") or []}
     ids = {record["host"]: f"host-{number}" for number, record in enumerate(records, 1)}
-    opened = {record["host"] for record in [record for record in worst_first(records) if failed(record["state"])][:_FAILED_OPEN]}
-    many = len(records) > _FEW
     return [
-        _host(record, ids[record["host"]], waves.get(record["host"]), not many or record["host"] in opened)
-        for record in worst_first(records)
+        _host(record, ids[record["host"]], waves.get(record["host"]), _is_open(place, record, len(records)))
+        for place, record in enumerate(worst_first(records))
     ]
+
+
+def _is_open(place: int, record: Record, number: int) -> bool:
+    return number <= _FEW or (place < _FAILED_OPEN and failed(record["state"]))
 
 
 def _host(record: Record, identifier: str, wave: int | None, opened: bool) -> Host:
@@ -174,57 +200,24 @@ def _waves(run: dict[str, Any], hosts: dict[str, Host]) -> list[Wave]:
     return [*found, Wave(0, rest, None)] if rest else found
 
 
-def headline(run: dict[str, Any], records: Sequence[Record]) -> str:
-    """What came of it, in a few words."""
-    if not records:
-        return "No host in this run"
-    number = len(records)
-    begun = sum(record["state"] != "pending" for record in records)
-    if not amounts.known(run.get("ended_at")):
-        return f"Under way: {begun:,} of {number:,} {'host has' if number == 1 else 'hosts have'} ended"
-    if number == 1:
-        state = STATES[records[0]["state"]]
-        return f"{records[0]['host']}: {state.words or state.label}"
-    done = sum(not failed(record["state"]) and record["state"] != "pending" for record in records)
-    return f"{'All' if done == number else f'{done:,} of'} {number:,} hosts {_goal(run)}"
-
-
-def _goal(run: dict[str, Any]) -> str:
-    playbook = run.get("playbook")
-    if playbook == "migrate" and run.get("check"):
-        return "could be moved"
-    return _GOALS.get(str(playbook), "done")
-
-
-def _remarks(run: dict[str, Any], records: Sequence[Record]) -> list[str]:
-    """What else has to be said at once."""
-    bad = sum(failed(record["state"]) for record in records)
-    pending = sum(record["state"] == "pending" for record in records)
-    by_hand = sum(bool(record.get("todo")) and not failed(record["state"]) for record in records)
-    kept = sum(record["state"] == "kept" for record in records)
-    on = "SQLite" if run.get("playbook") == "rollback" else "PostgreSQL"
-    sentences = [
-        (bad, "needs attention", "need attention"),
-        (pending, "was not begun", "were not begun"),
-        (by_hand, "leaves something to be done by hand", "leave something to be done by hand"),
-        (kept, f"was on {on} before", f"were on {on} before"),
-    ]
-    if len(records) == 1:
-        sentences = sentences[2:3]
-    return [f"{number:,} {'host ' + one if number == 1 else 'hosts ' + more}." for number, one, more in sentences if number]
+def _took(run: dict[str, Any]) -> float | None:
+    started, ended = run.get("started_at"), run.get("ended_at")
+    return ended - started if amounts.known(started) and amounts.known(ended) else None
 
 
 def _fleet_facts(hosts: Sequence[Host]) -> list[Fact]:
-    moved = [host for host in hosts if amounts.known(host.rows)]
+    migrated = [host for host in hosts if host.record["state"] == "migrated"]
+    counted = [host for host in migrated or hosts if amounts.known(host.rows)]
+    moved = " moved" if migrated else ""
     times = [host.downtime for host in hosts if amounts.known(host.downtime)]
     expected = [host.expected for host in hosts if amounts.known(host.expected)]
     disk = [(host.record.get("estimate") or {}).get("disk_bytes") for host in hosts]
     longest = " (longest)" if len(hosts) > 1 else ""
     facts = [
-        Fact("Rows", amounts.count(sum(host.rows for host in moved)) if moved else ""),
-        Fact("Data", amounts.size(sum(host.bytes for host in moved if amounts.known(host.bytes))) if moved else ""),
+        Fact(f"Rows{moved}", amounts.count(sum(host.rows for host in counted)) if counted else ""),
+        Fact(f"Data{moved}", amounts.size(sum(host.bytes for host in counted if amounts.known(host.bytes))) if counted else ""),
         Fact(f"Downtime{longest}", amounts.duration(max(times, default=None))),
-        Fact("Downtime (half of them below)", amounts.duration(median(times)) if len(times) > 2 else ""),
+        Fact("Downtime (median)", amounts.duration(median(times)) if len(times) > 2 else ""),
         Fact(f"Downtime to expect{longest}", amounts.duration(max(expected, default=None))),
         Fact("Disk needed for moving", amounts.size(sum(filter(amounts.known, disk))) if any(disk) else ""),
     ]
@@ -237,27 +230,26 @@ def _fleet(waves: Sequence[Wave]) -> Fleet | None:
     number = sum(len(wave.hosts) for wave in waves)
     if number < 2 or not axis.seconds:
         return None
-    named = number <= _NAMED
-    low, high = _ROW_HEIGHTS
-    bar = max(low, min(high, _FLEET_HEIGHT / number))
-    row = bar + (_NAME_HEIGHT if named else 1 if bar > 3 else 0)
+    rows = RowHeights.of(number)
     found: list[FleetWave] = []
     y = 0.0
     for wave in waves:
-        head = _WAVE_HEIGHT if wave.number or len(waves) > 1 else 4.0
-        rows = [
-            Row(round(y + head + place * row + (_NAME_HEIGHT if named else 0), 2), fleet_bars(axis, host.phases))
-            for place, host in enumerate(wave.hosts)
+        top = y + (_WAVE_HEIGHT if wave.number or len(waves) > 1 else _MARGIN)
+        places = [top + place * rows.step + rows.name for place in range(len(wave.hosts))]
+        begun = any(host.phases for host in wave.hosts)
+        drawn = [
+            Row(round(place, 2), round(place + (rows.bar - rows.thin) / 2, 2), fleet_bars(axis, host.phases))
+            for place, host in zip(places, wave.hosts, strict=True)
+            if begun
         ]
-        height = head + len(rows) * row + 6
-        found.append(FleetWave(round(y, 2), wave, rows, _wave_span(wave), round(height, 2)))
-        y += height
-    return Fleet(FleetDrawing(axis.cuts, axis.ticks()), found, round(y, 2), round(bar, 2), named)
+        end = top + len(drawn) * rows.step + _MARGIN
+        found.append(FleetWave(round(y, 2), round(end - y, 2), wave, drawn, _wave_span(wave)))
+        y = end
+    return Fleet(FleetDrawing(axis.cuts, axis.ticks()), found, round(y, 2), rows.bar, rows.thin, bool(rows.name))
 
 
 def _wave_span(wave: Wave) -> str:
     spans = [phase.span for host in wave.hosts for phase in host.phases]
     if not spans:
         return "not begun"
-    start, end = min(span.start for span in spans), max(span.end for span in spans)
-    return f"{amounts.clock(start)} to {amounts.clock(end)}"
+    return f"{amounts.clock(min(span.start for span in spans))} to {amounts.clock(max(span.end for span in spans))}"
