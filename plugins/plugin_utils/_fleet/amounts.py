@@ -35,6 +35,11 @@ def size(value: Any) -> str:
     return f"{amount:,.{digits}f} {unit}"
 
 
+def percent(value: Any) -> str:
+    """12.5%, as a drawing has it: as short as it can be, for there are many."""
+    return f"{round(value, 2):g}%" if known(value) else "0%"
+
+
 def duration(value: Any) -> str:
     """0.42 s, 14 s, 3 min 20 s, 5 h 12 min, 2 d 3 h: two figures that somebody can compare."""
     if not known(value):

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from .amounts import clock, duration, known
 
 # A pause longer than this part of all that happened is cut out, and then this wide.
-_LONG_PAUSE = 0.3
+_LONG_PAUSE = 0.5
 _CUT_WIDTH = 7.0
 # However many there are, they leave most of the picture to what happened.
 _CUTS_WIDTH = 35.0
@@ -90,9 +90,10 @@ class HostDrawing(NamedTuple):
 
 
 class Row(NamedTuple):
-    """One host in the timeline of the fleet."""
+    """One host in the timeline of the fleet: where its thick bars begin, and its thin ones."""
 
     y: float
+    thin: float
     bars: list[Bar]
 
 
@@ -120,7 +121,7 @@ def phases(record: dict[str, Any]) -> list[Phase]:
     entries = [entry for entry in record.get("timeline") or [] if known(entry.get("from"))]
     times = [time for entry in entries for time in (entry["from"], entry.get("to")) if known(time)]
     last = max([*times, record["at"]] if known(record.get("at")) else times, default=0.0)
-    found = [Phase(str(entry.get("phase", "")), _span(entry, last), bool(entry.get("down"))) for entry in entries]
+    found = [Phase(str(entry.get("phase") or ""), _span(entry, last), bool(entry.get("down"))) for entry in entries]
     return sorted(found, key=lambda phase: phase.span)
 
 

@@ -23,7 +23,7 @@ from . import amounts
 from .states import STATES, State
 
 _FOLDER = Path(__file__).with_name("html")
-_FILTERS = (amounts.count, amounts.size, amounts.duration, amounts.clock, amounts.moment, amounts.zone, amounts.iso)
+_FILTERS = (amounts.count, amounts.size, amounts.duration, amounts.clock, amounts.moment, amounts.zone, amounts.iso, amounts.percent)
 # HTML has no place for these, escaped or not.
 _NOT_TEXT = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 _COMMENT = re.compile(r"/\*.*?\*/\n*", re.DOTALL)
@@ -40,12 +40,17 @@ def state_of(name: Any) -> State:
     return STATES.get(str(name)) or State("neutral", str(name), "")
 
 
+def _said(value: Any) -> Any:
+    return "" if value is None else value
+
+
 @cache
 def _environment() -> Environment:
     environment = Environment(
         loader=FileSystemLoader(_FOLDER),
         autoescape=True,
         undefined=ChainableUndefined,
+        finalize=_said,
         trim_blocks=True,
         lstrip_blocks=True,
     )

@@ -27,8 +27,7 @@ _FLEET_HEIGHT = 900.0
 _ROW_HEIGHTS = (2.0, 12.0)
 _NAME_HEIGHT = 18.0
 _WAVE_HEIGHT = 24.0
-
-_GOALS = {"audit": "ready to move", "migrate": "on PostgreSQL", "rollback": "on SQLite"}
+_MARGIN = 6.0
 
 
 class Host(NamedTuple):
@@ -69,6 +68,11 @@ class Host(NamedTuple):
         return moved if amounts.known(moved) else (self.record.get("source") or {}).get("size_bytes")
 
     @property
+    def rows_of_tables(self) -> int:
+        """Rows of all tables together."""
+        return sum(table["rows"] for table in self.tables if amounts.known(table.get("rows")))
+
+    @property
     def has_section(self) -> bool:
         """Of a host that was not begun there is nothing to say but its name, except somebody says why."""
         return self.state.kind != "pending" or any(self.record.get(key) for key in ("reasons", "todo", "timeline"))
@@ -82,14 +86,31 @@ class Wave(NamedTuple):
     closed_at: Any
 
 
+class RowHeights(NamedTuple):
+    """How high the rows in the timeline of the fleet are: a bar, one while users work, the name above it, and from row to row."""
+
+    bar: float
+    thin: float
+    name: float
+    step: float
+
+    @classmethod
+    def of(cls, number: int) -> RowHeights:
+        """The more hosts, the thinner."""
+        low, high = _ROW_HEIGHTS
+        bar = round(max(low, min(high, _FLEET_HEIGHT / number)), 2)
+        name = _NAME_HEIGHT if number <= _NAMED else 0.0
+        return cls(bar, round(bar * 0.45, 2), name, bar + (name or min(1.0, bar / 4)))
+
+
 class FleetWave(NamedTuple):
     """A wave in the timeline of the fleet."""
 
     y: float
+    height: float
     wave: Wave
     rows: list[Row]
     span: str
-    height: float
 
 
 class Fleet(NamedTuple):
@@ -99,6 +120,7 @@ class Fleet(NamedTuple):
     waves: list[FleetWave]
     height: float
     row: float
+    thin: float
     named: bool
 
 
@@ -120,6 +142,7 @@ def render(report: dict[str, Any]) -> str:
         hosts=hosts,
         waves=waves,
         fleet=_fleet(waves),
+        took=_took(run),
         known_at=max((record["at"] for record in records if amounts.known(record.get("at"))), default=run.get("started_at")),
         named=len(hosts) <= _NAMED,
     )
@@ -174,26 +197,40 @@ def _waves(run: dict[str, Any], hosts: dict[str, Host]) -> list[Wave]:
     return [*found, Wave(0, rest, None)] if rest else found
 
 
+def _took(run: dict[str, Any]) -> float | None:
+    started, ended = run.get("started_at"), run.get("ended_at")
+    return ended - started if amounts.known(started) and amounts.known(ended) else None
+
+
 def headline(run: dict[str, Any], records: Sequence[Record]) -> str:
     """What came of it, in a few words."""
     if not records:
         return "No host in this run"
-    number = len(records)
-    begun = sum(record["state"] != "pending" for record in records)
+    number, states = len(records), [record["state"] for record in records]
+    hosts = "host" if number == 1 else "hosts"
     if not amounts.known(run.get("ended_at")):
-        return f"Under way: {begun:,} of {number:,} {'host has' if number == 1 else 'hosts have'} ended"
+        begun = sum(state != "pending" for state in states)
+        return f"Under way: {begun:,} of {number:,} {hosts} done"
     if number == 1:
-        state = STATES[records[0]["state"]]
-        return f"{records[0]['host']}: {state.words or state.label}"
-    done = sum(not failed(record["state"]) and record["state"] != "pending" for record in records)
+        return f"{records[0]['host']}: {STATES[states[0]].words}"
+    if set(states) == {"kept"}:
+        return f"All {number:,} hosts on {_end(run)} already"
+    done = sum(STATES[state].kind == "good" or (state == "kept" and not _looks_only(run)) for state in states)
     return f"{'All' if done == number else f'{done:,} of'} {number:,} hosts {_goal(run)}"
 
 
+def _looks_only(run: dict[str, Any]) -> bool:
+    return bool(run.get("check")) or run.get("playbook") == "audit"
+
+
+def _end(run: dict[str, Any]) -> str:
+    return "SQLite" if run.get("playbook") == "rollback" else "PostgreSQL"
+
+
 def _goal(run: dict[str, Any]) -> str:
-    playbook = run.get("playbook")
-    if playbook == "migrate" and run.get("check"):
-        return "could be moved"
-    return _GOALS.get(str(playbook), "done")
+    if not _looks_only(run):
+        return f"on {_end(run)}"
+    return f"ready to go back to {_end(run)}" if run.get("playbook") == "rollback" else "ready to move"
 
 
 def _remarks(run: dict[str, Any], records: Sequence[Record]) -> list[str]:
@@ -202,12 +239,12 @@ def _remarks(run: dict[str, Any], records: Sequence[Record]) -> list[str]:
     pending = sum(record["state"] == "pending" for record in records)
     by_hand = sum(bool(record.get("todo")) and not failed(record["state"]) for record in records)
     kept = sum(record["state"] == "kept" for record in records)
-    on = "SQLite" if run.get("playbook") == "rollback" else "PostgreSQL"
+    before = f"on {_end(run)} already" if _looks_only(run) else f"on {_end(run)} before"
     sentences = [
         (bad, "needs attention", "need attention"),
         (pending, "was not begun", "were not begun"),
         (by_hand, "leaves something to be done by hand", "leave something to be done by hand"),
-        (kept, f"was on {on} before", f"were on {on} before"),
+        (kept, f"was {before}", f"were {before}"),
     ]
     if len(records) == 1:
         sentences = sentences[2:3]
@@ -215,16 +252,18 @@ def _remarks(run: dict[str, Any], records: Sequence[Record]) -> list[str]:
 
 
 def _fleet_facts(hosts: Sequence[Host]) -> list[Fact]:
-    moved = [host for host in hosts if amounts.known(host.rows)]
+    migrated = [host for host in hosts if host.record["state"] == "migrated"]
+    counted = [host for host in migrated or hosts if amounts.known(host.rows)]
+    moved = " moved" if migrated else ""
     times = [host.downtime for host in hosts if amounts.known(host.downtime)]
     expected = [host.expected for host in hosts if amounts.known(host.expected)]
     disk = [(host.record.get("estimate") or {}).get("disk_bytes") for host in hosts]
     longest = " (longest)" if len(hosts) > 1 else ""
     facts = [
-        Fact("Rows", amounts.count(sum(host.rows for host in moved)) if moved else ""),
-        Fact("Data", amounts.size(sum(host.bytes for host in moved if amounts.known(host.bytes))) if moved else ""),
+        Fact(f"Rows{moved}", amounts.count(sum(host.rows for host in counted)) if counted else ""),
+        Fact(f"Data{moved}", amounts.size(sum(host.bytes for host in counted if amounts.known(host.bytes))) if counted else ""),
         Fact(f"Downtime{longest}", amounts.duration(max(times, default=None))),
-        Fact("Downtime (half of them below)", amounts.duration(median(times)) if len(times) > 2 else ""),
+        Fact("Downtime (median)", amounts.duration(median(times)) if len(times) > 2 else ""),
         Fact(f"Downtime to expect{longest}", amounts.duration(max(expected, default=None))),
         Fact("Disk needed for moving", amounts.size(sum(filter(amounts.known, disk))) if any(disk) else ""),
     ]
@@ -237,27 +276,24 @@ def _fleet(waves: Sequence[Wave]) -> Fleet | None:
     number = sum(len(wave.hosts) for wave in waves)
     if number < 2 or not axis.seconds:
         return None
-    named = number <= _NAMED
-    low, high = _ROW_HEIGHTS
-    bar = max(low, min(high, _FLEET_HEIGHT / number))
-    row = bar + (_NAME_HEIGHT if named else 1 if bar > 3 else 0)
+    rows = RowHeights.of(number)
     found: list[FleetWave] = []
     y = 0.0
     for wave in waves:
-        head = _WAVE_HEIGHT if wave.number or len(waves) > 1 else 4.0
-        rows = [
-            Row(round(y + head + place * row + (_NAME_HEIGHT if named else 0), 2), fleet_bars(axis, host.phases))
-            for place, host in enumerate(wave.hosts)
+        top = y + (_WAVE_HEIGHT if wave.number or len(waves) > 1 else _MARGIN)
+        places = [top + place * rows.step + rows.name for place in range(len(wave.hosts))]
+        drawn = [
+            Row(round(place, 2), round(place + (rows.bar - rows.thin) / 2, 2), fleet_bars(axis, host.phases))
+            for place, host in zip(places, wave.hosts, strict=True)
         ]
-        height = head + len(rows) * row + 6
-        found.append(FleetWave(round(y, 2), wave, rows, _wave_span(wave), round(height, 2)))
-        y += height
-    return Fleet(FleetDrawing(axis.cuts, axis.ticks()), found, round(y, 2), round(bar, 2), named)
+        end = top + len(drawn) * rows.step + _MARGIN
+        found.append(FleetWave(round(y, 2), round(end - y, 2), wave, drawn, _wave_span(wave)))
+        y = end
+    return Fleet(FleetDrawing(axis.cuts, axis.ticks()), found, round(y, 2), rows.bar, rows.thin, bool(rows.name))
 
 
 def _wave_span(wave: Wave) -> str:
     spans = [phase.span for host in wave.hosts for phase in host.phases]
     if not spans:
         return "not begun"
-    start, end = min(span.start for span in spans), max(span.end for span in spans)
-    return f"{amounts.clock(start)} to {amounts.clock(end)}"
+    return f"{amounts.clock(min(span.start for span in spans))} to {amounts.clock(max(span.end for span in spans))}"
