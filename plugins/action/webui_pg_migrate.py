@@ -29,8 +29,9 @@ POLL = 0.5
 ASK_AFTER = 10.0
 LINE_EVERY_SECONDS = 5.0
 LINE_EVERY_PERCENT = 10
-# With several hosts at a time nobody follows each of them so closely, and what takes less has a line when it is done.
+# With several hosts at a time nobody follows each of them so closely, and what is soon over needs no line.
 SECONDS_BETWEEN_LINES_OF_MANY = 10.0
+SECONDS_BEFORE_LINES_OF_MANY = 3.0
 HOST_COLUMNS = 30
 QUIET = "OPENWEBUI_QUIET"
 # Nobody waits longer than this for a migration: a limit that Ansible needs to have.
@@ -66,7 +67,8 @@ class Narrator:
             return None
         percent = self._done(state)
         if self._told is None:
-            self._told = now if self._many else float("-inf")
+            before = SECONDS_BEFORE_LINES_OF_MANY if self._many else 0.0
+            self._told = now + before - SECONDS_BETWEEN_LINES_OF_MANY
         if not self._is_due(phase, percent, now - self._told):
             return None
         self._phase, self._percent, self._told = phase, percent, now

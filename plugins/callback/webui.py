@@ -119,20 +119,18 @@ def phase_of(task: Task) -> tuple[str, str]:
     """Which phase the task belongs to: what tells it from others, and its name."""
     outermost = node = task
     rescuing = None
-    while (parent := getattr(node, "_parent", None)) is not None:
-        if isinstance(parent, Task):
-            outermost = parent
-        elif isinstance(parent, Block) and parent._role is None and _is_within(node, parent.rescue):
+    # What is imported is where it was imported, and knows the import as its parent all the same.
+    way = {task._uuid}
+    while (node := getattr(node, "_parent", None)) is not None:
+        if isinstance(node, Task):
+            outermost = node
+        elif isinstance(node, Block) and node._role is None and any(one._uuid in way for one in node.rescue or ()):
             # What puts a failure right is a phase of its own.
             rescuing = outermost
-        node = parent
+        way.add(node._uuid)
     found = outermost if rescuing is None else rescuing
     # A play may also name roles, and no tasks of its own.
     return (found._role or found)._uuid, (found._role or found).get_name()
-
-
-def _is_within(node: Any, tasks: list[Any] | None) -> bool:
-    return any(one._uuid == node._uuid for one in tasks or ())
 
 
 def reasons(result: dict[str, Any], output_lines: int = 0) -> list[str]:
@@ -291,7 +289,7 @@ class CallbackModule(Default):
         host, name = part(result, "host").get_name(), result.task_name
         self._tell(host, phase)
         self._split(host, phase)
-        self._say("\n".join([f"{self._clock(time.time())} {self._label(host)}  {text.one_line(name)}", *self._indented(lines)]))
+        self._say("\n".join([f"{self._clock(phase.ended)} {self._label(host)}  {text.one_line(name)}", *self._indented(lines)]))
 
     @staticmethod
     def _said(answer: dict[str, Any]) -> list[str]:

@@ -18,9 +18,10 @@ GAP = "  "
 # A name of a host that is longer says no more than its beginning.
 HOST_COLUMNS = 40
 # A note that is shorter says nothing; columns of figures make room for it. All of them are in the report.
-NOTE_COLUMNS = 24
+NOTE_COLUMNS = 20
 # So many of the hosts that were not moved are named after a wave.
 NAMED = 3
+_RUNS_ON = {"migrated": "PostgreSQL", **dict.fromkeys(("restored", "waiting", "ready", "rehearsed"), "SQLite")}
 _KINDS = ("good", "neutral", "pending", "warn", "bad")
 
 
@@ -56,11 +57,12 @@ def _orphans(record: Record) -> int | None:
 
 
 def _database(record: Record) -> str | None:
-    """What Open WebUI runs on after this run."""
-    on_postgres = record["state"] == "migrated" or (record["state"] == "kept" and record.get("playbook") != "rollback")
-    if on_postgres:
-        return "PostgreSQL"
-    return "SQLite" if _in(record, "instance", "runtime") and record["state"] != "down" else None
+    """What Open WebUI runs on after this run; None where the state does not say so."""
+    if record["state"] == "kept":
+        return "SQLite" if record.get("playbook") == "rollback" else "PostgreSQL"
+    if record.get("playbook") == "rollback":
+        return "SQLite" if record["state"] == "rolled_back" else None
+    return _RUNS_ON.get(record["state"])
 
 
 # The table on a terminal
@@ -247,7 +249,9 @@ def csv_text(report: dict[str, Any]) -> str:
 
 
 def _safe(value: Any) -> Any:
-    """A text that no spreadsheet takes for a formula."""
+    """A text that no spreadsheet takes for a formula, and figures that are no more precise than they are true."""
+    if isinstance(value, float):
+        return round(value, 3)
     if not isinstance(value, str):
         return value
     line = text.one_line(value)

@@ -66,7 +66,7 @@ def right(text: str, columns: int) -> str:
 
 def seconds(value: float) -> str:
     """A duration, as precise as anyone wants to know."""
-    if value < 10:
+    if value < 9.95:
         return f"{value:.1f} s"
     whole = round(value)
     if whole < 120:
@@ -79,7 +79,7 @@ def seconds(value: float) -> str:
 def size(value: float) -> str:
     """So many bytes, in the units of disks."""
     for unit in ("B", "kB", "MB", "GB"):
-        if value < 1000:
+        if value < 999.5:
             return f"{value:.0f} {unit}" if unit == "B" or value >= 99.95 else f"{value:.1f} {unit}"
         value /= 1000
     return f"{value:,.1f} TB"

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from types import SimpleNamespace
 from typing import Any
 
@@ -57,6 +58,17 @@ def test_there_is_nothing_to_say_of_other_phases(content):
     assert Narrator("web1").tell(content, 0.0) is None
 
 
+def test_a_line_among_those_of_many_hosts():
+    narrator = Narrator("web1", ["web1", "web-twelve"])
+    narrator.tell(state(), 0.0)
+    line = narrator.tell(state(rows=1234, rows_total=56789, bytes=40_000_000, seconds=20.0), 20.0)
+    assert line == "[web1      ] loading                      40 % | 2.0 MB/s | about 30 s left"
+
+
+def test_a_host_orders_nothing_on_a_terminal():
+    assert Narrator("we\x1b[2Jb\n1").tell(state(), 0.0).startswith("[web 1] loading")
+
+
 # When there is a line
 
 
@@ -81,6 +93,27 @@ def test_a_new_phase_is_told_at_once():
 
 def test_a_file_that_is_not_there_for_a_moment_changes_nothing():
     assert told((0.0, state()), (0.5, {}), (1.0, state())) == [0.0]
+
+
+def told_of_many(*states: tuple[float, dict[str, Any]]) -> list[float]:
+    narrator = Narrator("web1", ["web1", "web2"])
+    return [now for now, content in states if narrator.tell(content, now)]
+
+
+def test_of_many_hosts_what_is_soon_over_has_no_line():
+    assert told_of_many(*((second / 2, state(bytes=second * 20_000_000)) for second in range(6))) == []
+
+
+def test_of_many_hosts_a_line_at_most_every_ten_seconds():
+    assert told_of_many(*((float(second), state(bytes=second * 5_000_000)) for second in range(20))) == [3.0, 13.0]
+
+
+def test_of_many_hosts_none_without_progress():
+    assert told_of_many(*((float(second), state(bytes=1_000_000)) for second in range(60))) == [3.0]
+
+
+def test_of_many_hosts_a_new_phase_waits_for_its_turn():
+    assert told_of_many(*((float(second), state("load" if second < 5 else "prove")) for second in range(20))) == [3.0, 13.0]
 
 
 # How the module is run
@@ -118,11 +151,23 @@ class Remote:
         return {"stdout": self.states.pop(0) if self.states and command.startswith("cat ") else ""}
 
 
+@pytest.fixture(autouse=True)
+def not_quiet(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OPENWEBUI_QUIET", raising=False)
+
+
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch):
     """run({"path": …}, states=[…]) -> the task's result, the remote machine, and the lines that were shown"""
 
-    def run_it(arguments: dict, states: list[str] = (), result: dict | None = None, async_val: int = 0, check: bool = False):
+    def run_it(
+        arguments: dict,
+        states: list[str] = (),
+        result: dict | None = None,
+        async_val: int = 0,
+        check: bool = False,
+        batch: Iterable[str] = ("web1",),
+    ):
         remote = Remote(list(states), {"changed": True} if result is None else result)
         lines: list[str] = []
 
@@ -137,7 +182,7 @@ def run(monkeypatch: pytest.MonkeyPatch):
         monkeypatch.setattr(ActionModule, "get_shell_option", lambda *_arguments: ["/var/tmp", "/tmp"])
         plugin = ActionModule.__new__(ActionModule)
         plugin._task = SimpleNamespace(args=arguments, async_val=async_val, check_mode=check)
-        answer = plugin.run(task_vars={"inventory_hostname": "web1"})
+        answer = plugin.run(task_vars={"inventory_hostname": "web1", "ansible_play_batch": list(batch)})
         assert plugin._task.async_val == async_val
         assert plugin._task.check_mode == check
         return answer, remote, lines
@@ -195,6 +240,25 @@ def test_without_progress_the_module_runs_as_any_other(run, arguments):
     assert answer == {"changed": True}
     assert [(name, wrap) for name, _arguments, wrap in remote.calls] == [("module", False)]
     assert remote.commands == lines == []
+
+
+def test_a_quiet_run_shows_no_progress(run, monkeypatch):
+    monkeypatch.setenv("OPENWEBUI_QUIET", "yes")
+    _answer, remote, lines = run({"path": "/data/webui.db"}, [json.dumps(state())])
+    assert [(name, wrap) for name, _arguments, wrap in remote.calls] == [("module", False)]
+    assert lines == []
+
+
+@pytest.mark.parametrize("value", ["", "no", "0", "whatever"])
+def test_what_does_not_say_quiet_is_not_quiet(run, monkeypatch, value):
+    monkeypatch.setenv("OPENWEBUI_QUIET", value)
+    _answer, _remote, lines = run({"path": "/data/webui.db"}, [json.dumps(state())])
+    assert len(lines) == 1
+
+
+def test_hosts_that_move_at_the_same_time_are_known(run):
+    _answer, _remote, lines = run({"path": "/data/webui.db"}, [json.dumps(state())], batch=["web1", "web2"])
+    assert lines == []
 
 
 def test_a_task_in_the_background_stays_there(run):
