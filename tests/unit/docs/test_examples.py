@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+import textwrap
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -90,6 +91,14 @@ def hosts(inventory: Path) -> dict[str, dict[str, Any]]:
     return found
 
 
+def of_page(page: Path) -> list[str]:
+    """The inventories that stand in a page."""
+    examples = (
+        textwrap.dedent(text) for text in re.findall(r"^ *```yaml\n(.*?)^ *```", page.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+    )
+    return [text for text in examples if "webui" in (yaml.safe_load(text) or {})]
+
+
 def refused(values: dict[str, Any]) -> list[str]:
     """Why roles would not take these values."""
     options = [read(path)["argument_specs"]["main"].get("options", {}) for path in SPECIFICATIONS]
@@ -120,6 +129,18 @@ def test_its_values_are_those_that_roles_take(inventory: Path) -> None:
     assert {name: refused(values) for name, values in found.items() if refused(values)} == {}
 
 
+@pytest.mark.parametrize(("page", "count"), [("README.md", 1), ("docs/fleets.md", 3)])
+def test_the_inventories_of_a_page_are_such_too(page: str, count: int, tmp_path: Path) -> None:
+    texts = of_page(ROOT / page)
+    assert len(texts) == count
+    for number, text in enumerate(texts):
+        path = tmp_path / f"{number}.yml"
+        path.write_text(text, encoding="utf-8")
+        found = hosts(path)
+        assert [message for values in found.values() for message in refused(values) + unknown(values)] == []
+        assert found
+
+
 @pytest.mark.parametrize("wrong", [{"webui_postgres_mode": "both"}, {"webui_database_pool_size": "many"}, {"webui_command_stop": 1.5j}])
 def test_a_value_that_no_role_takes_is_noticed(wrong: dict[str, Any]) -> None:
     assert refused(wrong)
@@ -139,6 +160,13 @@ def test_no_secret_is_outside_of_the_vault(inventory: Path) -> None:
     texts = {path: path.read_text(encoding="utf-8") for path in inventory.rglob("*.yml") if path.name != "vault.yml"}
     secrets = re.findall(r"^ *\w*(?:password|secret_key): *(.*)$", "\n".join(texts.values()), re.MULTILINE)
     assert [value for value in secrets if not value.startswith('"{{ vault_')] == []
+
+
+@pytest.mark.parametrize("name", ["gitlab-ci.yml", "github-actions.yml"])
+def test_a_pipeline_sets_variables_that_there_are(name: str) -> None:
+    named = re.findall(r"-e \"?(webui_\w+)=", (EXAMPLES / name).read_text(encoding="utf-8"))
+    assert named
+    assert unknown(named) == []
 
 
 def test_awx_has_a_playbook_a_template_and_a_survey_for_each_playbook() -> None:
