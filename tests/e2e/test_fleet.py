@@ -6,14 +6,16 @@
 from __future__ import annotations
 
 import subprocess
+from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from lab import paths, webui_play
 from lab.webui_play import play
 from lab.webui_snapshot import differences, repaired, snapshot
 
-from .conftest import SiteMaker
+from .conftest import Site, SiteMaker
 
 GALAXY = paths.VENV / "bin" / "ansible-galaxy"
 
@@ -39,19 +41,20 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def unhealthy(place: Site) -> dict[str, Any]:
+    """Its variables, so that it does not come up on PostgreSQL."""
+    start = ["/bin/sh", "-c", NEVER_UP_ON_POSTGRESQL, *place.variables["webui_command_start"]]
+    return {**place.variables, "webui_command_start": start, "webui_health_timeout": 20}
+
+
 def _environment(installed: Path) -> dict[str, str]:
     return webui_play.environment(ANSIBLE_NOCOLOR="1", ANSIBLE_CONFIG=str(installed / "ansible.cfg"))
 
 
 def test_one_host_fails_and_the_other_completes(site: SiteMaker, installed: Path) -> None:
     good, bad = site("good"), site("bad")
-    bad.variables["webui_command_start"] = [
-        *("/bin/sh", "-c", NEVER_UP_ON_POSTGRESQL),
-        *bad.variables["webui_command_start"],
-    ]
-    bad.variables["webui_health_timeout"] = 20
     before = {place.name: snapshot(place.start(), place.world, users=1) for place in (good, bad)}
-    hosts = {place.name: place.variables for place in (good, bad)}
+    hosts = {"good": good.variables, "bad": unhealthy(bad)}
     inventory = webui_play.write_inventory(installed / "inventory.json", hosts)
 
     run = play("openwebui.postgres.migrate", inventory, env=_environment(installed)).failed_saying("fatal: [bad]")
@@ -65,3 +68,60 @@ def test_one_host_fails_and_the_other_completes(site: SiteMaker, installed: Path
     after = {place.name: snapshot(place.service.client(), place.world, users=1) for place in (good, bad)}
     assert differences(repaired(before["good"]), after["good"]) == []
     assert differences(before["bad"], after["bad"]) == []
+
+
+def test_a_failed_canary_stops_the_next_wave_and_the_run_is_repeated_as_it_is(site: SiteMaker) -> None:
+    bad, good, late = site("canary"), site("good"), site("late")
+    places = [good, late, bad]
+    before = {place.name: snapshot(place.start(), place.world, users=1) for place in places}
+    path, hosts = bad.service.folder / "inventory.json", {place.name: place.variables for place in places}
+    inventory = webui_play.write_inventory(path, {**hosts, "canary": unhealthy(bad)})
+    pids = {place.name: place.service.pid for place in (good, late)}
+
+    run = play(webui_play.MIGRATE, inventory, "-e", "webui_canary=canary").failed_saying("fatal: [canary]")
+
+    assert "fatal: [good]" not in run.output, run.end
+    assert {place.name: place.service.pid for place in (good, late)} == pids
+    assert not any(place.database_url() for place in places)
+    assert bad.service.is_running()
+    noted = webui_play.records(inventory)
+    assert {name: record["state"] for name, record in noted.items()} == {"canary": "restored", "good": "pending", "late": "pending"}
+    assert noted["canary"]["reasons"]
+
+    # Put right, and repeated. One host of the wave fails, and the other completes: a failure is told when nobody is at work any more.
+    webui_play.write_inventory(path, {**hosts, "late": unhealthy(late)})
+    run = play(webui_play.MIGRATE, inventory, "-e", "webui_canary=canary", "-e", '{"webui_serial": [1, 2]}').failed_saying("fatal: [late]")
+    assert {name: record["state"] for name, record in webui_play.records(inventory).items()} == {
+        "canary": "migrated",
+        "good": "migrated",
+        "late": "restored",
+    }
+    after = {place.name: snapshot(place.service.client(), place.world, users=1) for place in places}
+    assert differences(repaired(before["good"]), after["good"]) == []
+    assert differences(repaired(before["canary"]), after["canary"]) == []
+    assert differences(before["late"], after["late"]) == []
+
+
+def test_two_hosts_that_would_share_a_database_are_refused_before_anything_is_looked_at(site: SiteMaker) -> None:
+    one, two = site("one"), site("two")
+    two.variables["webui_database_name"] = one.variables["webui_database_name"]
+    inventory = webui_play.write_inventory(one.service.folder / "inventory.json", {"one": one.variables, "two": two.variables})
+    # Also where this run is about one of them only.
+    run = play(webui_play.MIGRATE, inventory, "--limit", "two").failed_saying(
+        "one and two would share the database", "Nothing was stopped."
+    )
+    assert "Find Open WebUI" not in run.output
+
+
+def test_stops_wait_for_their_hours_and_loads_do_not(site: SiteMaker) -> None:
+    place = site("nightly")
+    place.start()
+    soon = datetime.now() + timedelta(minutes=2)
+    run = place.play(webui_play.MIGRATE, "-e", f"webui_not_before={soon:%H:%M}").succeeded()
+    assert "Pausing for" in run.output
+    record = webui_play.records(place.inventory())["nightly"]
+    opens_at = soon.replace(second=0, microsecond=0).timestamp()
+    assert record["timeline"][0]["from"] < opens_at
+    assert min(phase["from"] for phase in record["timeline"] if phase["phase"] == "load ahead") < opens_at
+    assert record["downtime"]["from"] >= opens_at
+    assert record["state"] == "migrated"

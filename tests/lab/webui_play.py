@@ -49,6 +49,12 @@ def write_inventory(path: Path, hosts: Mapping[str, Mapping[str, Any]]) -> Path:
     return path
 
 
+def records(inventory: Path) -> dict[str, dict[str, Any]]:
+    """What the newest run over this inventory has kept of each host."""
+    report = max((inventory.parent / "report" / "runs").glob("*/report.json"))
+    return {record["host"]: record for record in json.loads(report.read_text())["hosts"]}
+
+
 def environment(**more: str) -> dict[str, str]:
     """What ansible-playbook needs of the environment: this checkout's configuration, and nothing of the caller's own.
 

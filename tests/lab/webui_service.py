@@ -176,8 +176,11 @@ class OpenWebUI:
     port: int
 
     @classmethod
-    def create(cls, folder: Path, port: int, secret_key: str = "") -> OpenWebUI:
-        """Write the settings and the commands of a new service. Its data folder may be there already."""
+    def create(cls, folder: Path, port: int, secret_key: str = "", venv: Path = paths.OPEN_WEBUI) -> OpenWebUI:
+        """Write the settings and the commands of a new service. Its data folder may be there already.
+
+        `venv` has what is run in its folder bin: python, alembic and open-webui, or what stands in for them.
+        """
         service = cls(folder.resolve(), port)
         service.data.mkdir(parents=True, exist_ok=True)
         service.bin.mkdir(exist_ok=True)
@@ -193,7 +196,7 @@ class OpenWebUI:
         }
         write_private(service.env_file, "".join(f"{name}={value}\n" for name, value in settings.items()))
         for name, (purpose, text) in _COMMANDS.items():
-            names = {"folder": shlex.quote(str(service.folder)), "venv": shlex.quote(str(paths.OPEN_WEBUI))}
+            names = {"folder": shlex.quote(str(service.folder)), "venv": shlex.quote(str(venv))}
             write_private(service.bin / name, (_HEADER + text).format(purpose=purpose, port=port, **names), 0o700)
         return service
 

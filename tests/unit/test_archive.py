@@ -22,15 +22,19 @@ ALLOWED = {
     "MANIFEST.json",
     "README.md",
     "SECURITY.md",
+    "bindep.txt",
     "changelogs",
     "docs",
     "meta",
     "playbooks",
     "plugins",
+    "requirements.txt",
     "roles",
 }
 # Galaxy's importer refuses an archive without the first two, and warns without the others.
 DEMANDED = {"README.md", "meta/runtime.yml", "LICENSE", "CHANGELOG.md", "changelogs/changelog.yaml", "changelogs/config.yaml"}
+# What ansible-builder reads.
+DEMANDED |= {"meta/execution-environment.yml", "requirements.txt", "bindep.txt"}
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, openwebui.postgres contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Waiting until a started Open WebUI answers, and until PostgreSQL sees its connections. What comes of it if not: C(state.py).
+"""Waiting until a started Open WebUI answers. What comes of it if not: C(state.py).
 
 Note that this module_utils is private to the collection. Its API can change at any time.
 """
@@ -13,12 +13,9 @@ import ssl
 import time
 import urllib.error
 import urllib.request
-from typing import Any, Callable, NamedTuple
+from typing import Callable, NamedTuple
 from urllib.parse import urlsplit
 
-from ansible_collections.openwebui.postgres.plugins.module_utils._move.target import Target
-from ansible_collections.openwebui.postgres.plugins.module_utils._postgres.connection import connect, only_row
-from ansible_collections.openwebui.postgres.plugins.module_utils._postgres.errors import guard
 from ansible_collections.openwebui.postgres.plugins.module_utils._problems import refuse
 
 # Users wait for what is between two looks, and a look costs next to nothing.
@@ -45,15 +42,23 @@ class Answer(NamedTuple):
         return self.status == HEALTHY
 
 
-class Connected(NamedTuple):
-    """What the server says of Open WebUI.
+class _Https(urllib.request.HTTPSHandler):
+    """Reads the authorities that the host trusts once an address wants them, also one that another leads to: nothing here takes longer."""
 
-    :ivar connections: how many it has that were made or used since the moment that was asked about.
-    :ivar revision: the alembic revision of the schema; None where there is none, or more than one.
-    """
+    def __init__(self, validate_certs: bool) -> None:
+        # That of its own class may read them at once.
+        urllib.request.AbstractHTTPHandler.__init__(self)
+        self._validate_certs = validate_certs
+        self._trust: ssl.SSLContext | None = None
 
-    connections: int
-    revision: str | None
+    def https_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
+        """Ask an address of https."""
+        if self._trust is None:
+            self._trust = ssl.create_default_context()
+            if not self._validate_certs:
+                self._trust.check_hostname = False
+                self._trust.verify_mode = ssl.CERT_NONE
+        return self.do_open(http.client.HTTPSConnection, req, context=self._trust)
 
 
 def asker(url: str, validate_certs: bool = True) -> Callable[[], Answer]:
@@ -69,11 +74,7 @@ def asker(url: str, validate_certs: bool = True) -> Callable[[], Answer]:
         can_be_asked = False
     if not can_be_asked:
         raise refuse("health", f"{url} is no address that can be asked; webui_health_url wants http://HOST:PORT/health")
-    context = ssl.create_default_context()
-    if not validate_certs:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    handlers: list[Any] = [urllib.request.HTTPSHandler(context=context)]
+    handlers: list[urllib.request.BaseHandler] = [_Https(validate_certs)]
     if parts.hostname in LOOPBACK:
         # A proxy that the environment names is for other hosts.
         handlers.append(urllib.request.ProxyHandler({}))
@@ -117,38 +118,3 @@ def wait(ask: Callable[[], Answer], timeout: float) -> Answer:
         if answer.healthy or time.monotonic() >= deadline:
             return answer
         time.sleep(PAUSE)
-
-
-def wait_connected(options: dict[str, Any], ask: Callable[[], Answer], since: float | None, timeout: float) -> Connected:
-    """Wait until the server sees a connection of this role to this database, other than ours.
-
-    :param options: the connection options of a module, with C(schema).
-    :param ask: asks Open WebUI, so that it may use its database while we look. A pooler may have lent us its connection before.
-    :param since: only connections made or used after this moment count, as :func:`time.monotonic` tells it; None for any. The server is
-        asked for their age, because the clocks of two hosts differ.
-    :param timeout: in seconds.
-    :raises Refused: when the server cannot be asked.
-    """
-    asked = time.monotonic()
-    with connect(options) as session, guard("looking for connections of Open WebUI"):
-        while True:
-            # The server shows the same picture until the transaction ends.
-            session.begin()
-            ask()
-            age = None if since is None else time.monotonic() - since
-            (found,) = only_row(session.connection.execute(_CONNECTIONS, {"age": age}))
-            if found or time.monotonic() - asked >= timeout:
-                return Connected(found, _revision(Target(session, options["schema"])))
-            time.sleep(PAUSE)
-
-
-def _revision(target: Target) -> str | None:
-    revisions = target.revisions() if target.present(["alembic_version"]) else []
-    return revisions[0] if len(revisions) == 1 else None
-
-
-_CONNECTIONS = """
-    SELECT count(*) FROM pg_stat_activity
-     WHERE datname = current_database() AND usename = session_user AND pid <> pg_backend_pid()
-       AND (%(age)s::float8 IS NULL
-            OR greatest(backend_start, query_start) >= clock_timestamp() - make_interval(secs => %(age)s::float8))"""

@@ -15,7 +15,7 @@ import contextlib
 import time
 from typing import Any, Callable, NamedTuple
 
-from ansible_collections.openwebui.postgres.plugins.module_utils._instance import health
+from ansible_collections.openwebui.postgres.plugins.module_utils._instance import connected, health
 from ansible_collections.openwebui.postgres.plugins.module_utils._instance.info import find, health_url_of, several
 from ansible_collections.openwebui.postgres.plugins.module_utils._instance.runtime import Asked, Instance, Life, Runtime
 from ansible_collections.openwebui.postgres.plugins.module_utils._instance.source import Noted, report
@@ -241,7 +241,7 @@ def serving(
 def _insist_on_database(runtime: Runtime, wish: Service, patient: _Patient, since: float | None, so_far: dict[str, Any]) -> None:
     options = wish.connection or {}
     try:
-        found = health.wait_connected(options, patient.ask_living, since, wish.connect_timeout)
+        found = connected.wait_connected(options, patient.ask_living, since, wish.connect_timeout)
         so_far.update(found._asdict())
         if not found.connections:
             who = f"{options['login_user']} to {options['login_db']}"

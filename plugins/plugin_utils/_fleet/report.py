@@ -18,6 +18,7 @@ from .estimate import Rates, rates_of
 # A page holds all hosts. Where waves are short, it is not made anew for each of them.
 SECONDS_BETWEEN_PAGES = 10.0
 RUNS_IN_INDEX = 200
+REASONS_SAID = 20
 
 Fate = Callable[[str], str]
 
@@ -101,7 +102,14 @@ class Report:
             # A task that fails says why by itself. An audit that finds something does not fail.
             is_said = self.told["playbook"] != "audit" and states.failed(records[0]["state"])
             return ([] if is_said else prose.lines(records[0])) + ([f"Report: {self.page}"] if self.kept else [])
-        return table.table(whole, width, str(self.page or ""))
+        return [*table.table(whole, width, str(self.page or "")), *(self._reasons(records) if self.told["playbook"] == "audit" else [])]
+
+    @staticmethod
+    def _reasons(records: Sequence[dict[str, Any]]) -> list[str]:
+        """In full what the notes of a table are cut from, as far as no task fails with it."""
+        found = [f"{record['host']}: {reason}" for record in states.worst_first(records) for reason in record.get("reasons", [])]
+        more = [f"and {len(found) - REASONS_SAID} more; the report has all of them"] if len(found) > REASONS_SAID else []
+        return [*([""] if found else []), *found[:REASONS_SAID], *more]
 
     def _records(self, hosts: Sequence[str], fate: Fate) -> list[dict[str, Any]]:
         there = self._run.records(hosts)

@@ -54,7 +54,7 @@ def test_headings_have_labels() -> None:
         ("[the `code` of it](hazards.md)", f":ref:`the code of it <{LABEL.replace('design', 'hazards')}>`"),
         ("[words](../CONTRIBUTING.md#glossary)", f":ref:`words <{LABEL.replace('design', 'contributing')}.glossary>`"),
         ("[role](../roles/webui/README.md#variables)", ":ref:`role <ansible_collections.openwebui.postgres.webui_role>`"),
-        ("[copy](examples/inventory)", f"`copy <{guides.REPOSITORY}/tree/main/docs/examples/inventory>`__"),
+        ("[copy](examples/rds)", f"`copy <{guides.REPOSITORY}/tree/main/docs/examples/rds>`__"),
         ("[licence](../LICENSE)", f"`licence <{guides.REPOSITORY}/blob/main/LICENSE>`__"),
         ("<!-- a remark -->", ""),
         ("- one\n- two\n\n  more\n", "* one\n\n* two\n\n  more"),

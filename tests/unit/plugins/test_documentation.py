@@ -31,7 +31,7 @@ FRAGMENTS = {
 MODULES = sorted(path.stem for path in (Path(__file__).resolve().parents[3] / "plugins" / "modules").glob("webui_*.py"))
 
 # Those that only look.
-INFO = {"webui_postgres_preflight", "webui_sqlite_check"} | {name for name in MODULES if name.endswith("info")}
+INFO = {"webui_kept", "webui_postgres_preflight", "webui_sqlite_check"} | {name for name in MODULES if name.endswith("info")}
 # Those whose problems are what was asked for.
 FINDINGS = {"webui_info", "webui_sqlite_check"}
 # What a template finds in place of a key of this name.

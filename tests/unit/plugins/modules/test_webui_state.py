@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any, Iterator
 
 import pytest
-from ansible_collections.openwebui.postgres.plugins.module_utils._instance import health
-from ansible_collections.openwebui.postgres.plugins.module_utils._instance.health import Connected
+from ansible_collections.openwebui.postgres.plugins.module_utils._instance import connected
+from ansible_collections.openwebui.postgres.plugins.module_utils._instance.connected import Connected
 from ansible_collections.openwebui.postgres.plugins.modules import webui_state
 from ansible_collections.openwebui.postgres.plugins.modules.webui_state import main
 from lab.fake_engine import frames
@@ -76,7 +76,7 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         ask()
         return facts["says"]
 
-    monkeypatch.setattr(health, "wait_connected", wait_connected)
+    monkeypatch.setattr(connected, "wait_connected", wait_connected)
     monkeypatch.setattr(webui_state, "PSYCOPG_IMPORT_ERROR", None)
     return facts
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 from typing import Any, Callable
 
 import pytest
-from ansible_collections.openwebui.postgres.plugins.module_utils._instance import health
-from ansible_collections.openwebui.postgres.plugins.module_utils._instance.health import Answer, Connected
+from ansible_collections.openwebui.postgres.plugins.module_utils._instance import connected, health
+from ansible_collections.openwebui.postgres.plugins.module_utils._instance.connected import Connected
+from ansible_collections.openwebui.postgres.plugins.module_utils._instance.health import Answer
 from ansible_collections.openwebui.postgres.plugins.module_utils._instance.runtime import Asked, Capabilities, Instance, Life, Runtime
 from ansible_collections.openwebui.postgres.plugins.module_utils._instance.source import Noted
 from ansible_collections.openwebui.postgres.plugins.module_utils._instance.source import Service as Process
@@ -154,7 +155,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
             facts.get("between", lambda: None)()
         return facts["says"]()
 
-    monkeypatch.setattr(health, "wait_connected", wait_connected)
+    monkeypatch.setattr(connected, "wait_connected", wait_connected)
     return facts
 
 
