@@ -14,11 +14,10 @@ from typing import Any, NamedTuple, Sequence
 
 from ansible_collections.openwebui.postgres.plugins.module_utils._instance.runtime import Asked
 from ansible_collections.openwebui.postgres.plugins.module_utils._instance.state import Service, serving, the_one
-from ansible_collections.openwebui.postgres.plugins.module_utils._move.migration import migrate
+from ansible_collections.openwebui.postgres.plugins.module_utils._move.books import is_moved
 from ansible_collections.openwebui.postgres.plugins.module_utils._move.request import Request
 from ansible_collections.openwebui.postgres.plugins.module_utils._postgres.database import Wanted, provide
 from ansible_collections.openwebui.postgres.plugins.module_utils._problems import Refused, one_line
-from ansible_collections.openwebui.postgres.plugins.module_utils._progress import Progress
 
 
 class Kept(NamedTuple):
@@ -43,7 +42,7 @@ def amiss(asked: Asked, wish: Kept) -> list[str]:
         return lacking
     try:
         provide(wish.connection, None, wish.wanted, True)
-        if wish.sqlite_path and not _holds(wish):
+        if wish.sqlite_path and not is_moved(Request(wish.sqlite_path, wish.connection, schema=wish.connection["schema"], live=True)):
             return [one_line(f"{wish.wanted.database} does not hold what {wish.sqlite_path} holds")]
         runtime, instance = the_one(asked)
         if instance.get("missing"):
@@ -54,11 +53,6 @@ def amiss(asked: Asked, wish: Kept) -> list[str]:
     except Refused as refused:
         return [problem.message for problem in refused.problems]
     return []
-
-
-def _holds(wish: Kept) -> bool:
-    request = Request(wish.sqlite_path, wish.connection, schema=wish.connection["schema"], live=True)
-    return bool(migrate(request, True, Progress(None))["already_migrated"])
 
 
 def _is_installed(requirement: str) -> bool:

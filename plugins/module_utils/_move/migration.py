@@ -13,17 +13,18 @@ Note that this module_utils is private to the collection. Its API can change at 
 from __future__ import annotations
 
 import os
-import zlib
 from typing import Any, Sequence
 
 from ansible_collections.openwebui.postgres.plugins.module_utils._move import bookkeeping as _bookkeeping
+from ansible_collections.openwebui.postgres.plugins.module_utils._move import books
 from ansible_collections.openwebui.postgres.plugins.module_utils._move import traces as _traces
+from ansible_collections.openwebui.postgres.plugins.module_utils._move.books import Known
 from ansible_collections.openwebui.postgres.plugins.module_utils._move.catch_up import CannotApply, CatchUp
 from ansible_collections.openwebui.postgres.plugins.module_utils._move.differences import Differences
 from ansible_collections.openwebui.postgres.plugins.module_utils._move.full_load import FullLoad
 from ansible_collections.openwebui.postgres.plugins.module_utils._move.loading import lock
 from ansible_collections.openwebui.postgres.plugins.module_utils._move.plan import Omit, Plan
-from ansible_collections.openwebui.postgres.plugins.module_utils._move.preparation import Known, Preparation
+from ansible_collections.openwebui.postgres.plugins.module_utils._move.preparation import Preparation
 from ansible_collections.openwebui.postgres.plugins.module_utils._move.rehearsal import Rehearsal
 from ansible_collections.openwebui.postgres.plugins.module_utils._move.request import Request
 from ansible_collections.openwebui.postgres.plugins.module_utils._move.road import DIFFERENCES, FULL, Road, choose, snapshot_of, terms
@@ -42,9 +43,6 @@ if PSYCOPG_IMPORT_ERROR is None:
     import psycopg
     from psycopg import sql
 
-# The first half of the advisory lock's key; the second is made of the schema's name.
-_LOCK = 0x57454255
-
 # What the orphans of a snapshot are noted in, for a comparison.
 _ORPHANS_BEFORE = "webui_orphan_before"
 
@@ -60,11 +58,11 @@ def migrate(request: Request, check: bool, progress: Progress) -> dict[str, Any]
         request = _from_snapshot(request)
     with connect(request.connection) as session, guard("preparing the migration"):
         target = Target(session, request.schema)
-        _demand_schema(target)
+        books.demand_schema(target)
         instead: str | None = None
         while True:
-            known = _look_at_the_books(target)
-            if _is_done(request, known):
+            known = books.read(target)
+            if books.is_done(request, known):
                 return _already(known.run)
             if check:
                 return Rehearsal(request, target, known, progress).run()
@@ -84,22 +82,6 @@ def _from_snapshot(request: Request) -> Request:
     return request._replace(copy_of=request.copy_of or source)
 
 
-def _look_at_the_books(target: Target) -> Known:
-    _lock(target)
-    return Known(_bookkeeping.last_run(target), _bookkeeping.last_preload(target))
-
-
-def _is_done(request: Request, known: Known) -> bool:
-    """Whether the target holds the source as it is now. What was loaded ahead is no move, whatever it holds."""
-    if known.run is None or known.run.abandoned or known.preload is not None:
-        if not request.ahead:
-            look(request.original)
-        return False
-    if request.ahead and not os.path.exists(request.original):
-        return False
-    return known.run.fingerprint == look(request.original).fingerprint
-
-
 def abandon(request: Request, check: bool) -> dict[str, Any]:
     """Note that the cutover after the last run was called off, so that the next run may replace what it loaded.
 
@@ -111,7 +93,7 @@ def abandon(request: Request, check: bool) -> dict[str, Any]:
         if last is None or last.abandoned or not last.is_from(request.original) or _bookkeeping.last_preload(target):
             return {"changed": False, "run_id": None}
         if not check:
-            _lock(target)
+            books.lock(target)
             _bookkeeping.abandon(target, last)
             session.commit()
         return {"changed": True, "run_id": last.run_id}
@@ -129,17 +111,6 @@ def _already(run: _bookkeeping.Run | None) -> dict[str, Any]:
         "rows": sum(table["rows"] for table in run.tables),
         "bytes": sum(table["bytes"] for table in run.tables),
     }
-
-
-def _demand_schema(target: Target) -> None:
-    if not target.exists():
-        raise refuse("bootstrap", f"the target has no schema {target.schema}; let Open WebUI create its schema there first")
-
-
-def _lock(target: Target) -> None:
-    key = zlib.crc32(target.schema.encode()) - (1 << 31)
-    if not target.rows("SELECT pg_try_advisory_xact_lock(%s, %s)", _LOCK, key)[0][0]:
-        raise refuse("busy", "another migration into this database is running; wait for it to end")
 
 
 class _Migration(Preparation):

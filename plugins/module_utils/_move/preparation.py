@@ -8,10 +8,11 @@ Note that this module_utils is private to the collection. Its API can change at 
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 from ansible_collections.openwebui.postgres.plugins.module_utils._move import bookkeeping as _bookkeeping
 from ansible_collections.openwebui.postgres.plugins.module_utils._move import traces as _traces
+from ansible_collections.openwebui.postgres.plugins.module_utils._move.books import Known
 from ansible_collections.openwebui.postgres.plugins.module_utils._move.loading import Clock
 from ansible_collections.openwebui.postgres.plugins.module_utils._move.plan import Plan, make_plan
 from ansible_collections.openwebui.postgres.plugins.module_utils._move.proof import holds
@@ -26,17 +27,6 @@ from ansible_collections.openwebui.postgres.plugins.module_utils._sqlite.backup 
 from ansible_collections.openwebui.postgres.plugins.module_utils._sqlite.database import Source, fold, holders
 from ansible_collections.openwebui.postgres.plugins.module_utils._sqlite.orphans import Omission, Orphans
 from ansible_collections.openwebui.postgres.plugins.module_utils._sqlite.quarantine import Quarantine
-
-
-class Known(NamedTuple):
-    """What the bookkeeping of the target tells.
-
-    :ivar run: the last move.
-    :ivar preload: what was loaded ahead since, where that has not become a move.
-    """
-
-    run: _bookkeeping.Run | None
-    preload: _bookkeeping.Preload | None
 
 
 class Preparation:

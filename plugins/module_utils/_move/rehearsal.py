@@ -12,10 +12,11 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 from ansible_collections.openwebui.postgres.plugins.module_utils._move import bookkeeping as _bookkeeping
+from ansible_collections.openwebui.postgres.plugins.module_utils._move.books import Known
 from ansible_collections.openwebui.postgres.plugins.module_utils._move.full_load import loaded as as_recorded
 from ansible_collections.openwebui.postgres.plugins.module_utils._move.loading import Loader
 from ansible_collections.openwebui.postgres.plugins.module_utils._move.plan import Plan
-from ansible_collections.openwebui.postgres.plugins.module_utils._move.preparation import Known, Preparation
+from ansible_collections.openwebui.postgres.plugins.module_utils._move.preparation import Preparation
 from ansible_collections.openwebui.postgres.plugins.module_utils._move.proof import prove
 from ansible_collections.openwebui.postgres.plugins.module_utils._move.request import LOAD, SCAN, Request
 from ansible_collections.openwebui.postgres.plugins.module_utils._move.road import choose

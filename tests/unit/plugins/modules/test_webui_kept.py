@@ -34,7 +34,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     monkeypatch.setattr(webui_kept, "PSYCOPG_IMPORT_ERROR", None)
     monkeypatch.setattr(kept, "provide", note("database", {}))
-    monkeypatch.setattr(kept, "migrate", note("data", {"already_migrated": True}))
+    monkeypatch.setattr(kept, "is_moved", note("data", True))
     monkeypatch.setattr(kept, "the_one", note("instance", (Chat(), {"name": "chat", "running": True})))
     monkeypatch.setattr(kept, "serving", note("service", {}))
     return steps
@@ -52,13 +52,13 @@ def test_a_file_that_is_there_no_more_is_not_compared(call_module, asked):
 
 
 def test_data_that_is_not_there(call_module, asked, monkeypatch):
-    monkeypatch.setattr(kept, "migrate", lambda *_ignored: {"already_migrated": False})
+    monkeypatch.setattr(kept, "is_moved", lambda _request: False)
     answer = call_module(main, {**DATABASE, "path": "/srv/webui.db"})
     assert (answer["kept"], answer["amiss"]) == (False, ["chat does not hold what /srv/webui.db holds"])
     assert "service" not in asked
 
 
-@pytest.mark.parametrize("step", ["provide", "migrate", "the_one", "serving"])
+@pytest.mark.parametrize("step", ["provide", "is_moved", "the_one", "serving"])
 def test_a_refusal_is_an_answer(call_module, asked, monkeypatch, step):
     def refused(*_ignored: Any, **_named: Any) -> Any:
         raise refuse("any", "because of that")
