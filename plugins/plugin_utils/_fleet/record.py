@@ -218,8 +218,13 @@ def _timeline(found: Mapping[str, Any]) -> list[dict[str, Any]]:
         for result in results:
             timing = result.get("timing")
             if timing:
-                drawn.append({"phase": phase, "from": timing["began_at"], "to": timing["ended_at"], "down": down})
+                drawn.append({"phase": phase, "from": timing["began_at"], "to": timing["ended_at"], "down": down, **_whole(result)})
     return sorted(drawn, key=lambda phase: phase["from"])
+
+
+def _whole(result: Mapping[str, Any]) -> dict[str, bool]:
+    """Whether everything was loaded in it, and neither only what differs, nor nothing because it was there already."""
+    return {"whole": True} if result.get("road") == "full" and result.get("changed") else {}
 
 
 def _tables(found: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -242,7 +247,8 @@ def _repairs(move: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _orphans(found: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _orphans(found: Mapping[str, Any]) -> list[dict[str, Any]] | None:
+    """What became of orphaned rows; None where nobody has looked for them, or the file is too damaged for that."""
     moved, cleaned = found["webui_migrate_result"], found["webui_migrate_cleaned"]
     fates = (
         ("quarantined", [*(moved.get("removed") or []), *(cleaned.get("removed") or [])]),
@@ -251,7 +257,8 @@ def _orphans(found: Mapping[str, Any]) -> list[dict[str, Any]]:
     dealt_with = [{**_orphan(one), "fate": fate} for fate, rows in fates for one in rows]
     if dealt_with or moved:
         return dealt_with
-    return [{**_orphan(one), "fate": "found"} for one in found["webui_migrate_source"].get("orphans") or []]
+    counted = found["webui_migrate_source"].get("orphans")
+    return None if counted is None else [{**_orphan(one), "fate": "found"} for one in counted]
 
 
 def _orphan(one: Mapping[str, Any]) -> dict[str, Any]:
