@@ -30,6 +30,10 @@ from .conftest import SECRET_KEY
 NAMES = ("chat1", "chat2", "chat3")
 # What one host does is of no consequence for another.
 ALL_AT_ONCE = ("-e", "webui_serial=100%", "-e", "webui_max_fail_percentage=100")
+# Hosts that have gone back have left their data on PostgreSQL.
+AGAIN = ("-e", "webui_migrate_target_data=replace")
+# A module that Ansible copies to the host, as a file, where it has no pipelining.
+LEFT_WITHOUT_PIPELINING = "AnsiballZ_webui_info.py"
 ADMINISTRATOR = "administrator's $ecret"
 UNIT = f"""\
 [Unit]
@@ -104,7 +108,7 @@ class Fleet:
 
     def see(self, name: str) -> Snapshot:
         """What users see."""
-        return snapshot(self.hosts[name].webui.wait_ready(), self.world, users=2)
+        return snapshot(self.hosts[name].webui.wait_ready(), self.world, users=1)
 
     def write(self, name: str, text: str) -> None:
         """Somebody writes a note, which no other host has."""
@@ -116,6 +120,9 @@ class Fleet:
         _address, found, database = self.hosts[name].environment.get("DATABASE_URL", "").rpartition(f"@{self.server}:5432/")
         return database.partition("?")[0] if found else ""
 
+    def databases_in_use(self) -> dict[str, str]:
+        return {name: self.database(name) for name in self.hosts}
+
     def databases(self) -> list[str]:
         """Those that the server has for Open WebUI."""
         query = "SELECT datname FROM pg_database WHERE datname LIKE 'openwebui%' ORDER BY 1"
@@ -123,9 +130,7 @@ class Fleet:
 
 
 @pytest.fixture(scope="module")
-def fleet(
-    docker: Docker, image: Callable[..., str], host_image: str, scratch: Scratch, use: Callable[[Path], Path], world: World
-) -> Fleet:
+def fleet(docker: Docker, image: Callable[..., str], host_image: str, scratch: Scratch, use: Callable[[Path], Path], world: World) -> Fleet:
     network, server = scratch.name("network"), scratch.name("postgres")
     docker.cli("network", "create", network)
     docker.run("--name", server, "--network", network, "--env", f"POSTGRES_PASSWORD={ADMINISTRATOR}", image("postgres", 18))
@@ -153,11 +158,21 @@ def before(fleet: Fleet) -> dict[str, Snapshot]:
     return seen
 
 
-def lines_about(run: Run, name: str, word: str) -> list[str]:
-    return [line for line in run.output.splitlines() if name in line and word in line.lower()]
+def pid(fleet: Fleet, name: str) -> str:
+    """Another one after each start."""
+    return fleet.hosts[name].shows("MainPID")
 
 
-def serves(host: Host, address: str) -> bool:
+def on_postgresql(*names: str) -> dict[str, str]:
+    """What `Fleet.databases_in_use` says when these hosts, and no others, work on a database of their own."""
+    return {name: f"openwebui_{name}" if name in names else "" for name in NAMES}
+
+
+def says_unreachable(run: Run, name: str) -> bool:
+    return any(name in line and "unreachable!" in line.lower() for line in run.output.splitlines())
+
+
+def serves(address: str) -> bool:
     try:
         socket.create_connection((address, webui_host.PORT), timeout=5).close()
     except OSError:
@@ -165,20 +180,87 @@ def serves(host: Host, address: str) -> bool:
     return True
 
 
+@pytest.fixture
+def sick(fleet: Fleet) -> Iterator[str]:
+    """A host whose Open WebUI does not come up on PostgreSQL."""
+    host = fleet.hosts["chat2"]
+    host.run("cp", "--preserve", PROGRAM, f"{PROGRAM}.well")
+    host.write(PROGRAM, SICK)
+    yield "chat2"
+    host.run("mv", f"{PROGRAM}.well", PROGRAM)
+
+
+@pytest.fixture
+def without_sshd(fleet: Fleet) -> Iterator[str]:
+    fleet.hosts["chat3"].run("systemctl", "stop", "ssh")
+    yield "chat3"
+    fleet.hosts["chat3"].run("systemctl", "start", "ssh")
+
+
+def test_a_canary_that_does_not_come_up_keeps_the_others_from_being_touched(fleet: Fleet, before: dict[str, Snapshot], sick: str) -> None:
+    there = {name: pid(fleet, name) for name in NAMES}
+    run = fleet.play(webui_play.MIGRATE, "-e", f"webui_canary={sick}", pipelining=True).failed_saying(sick)
+    assert fleet.databases_in_use() == on_postgresql()
+    # The canary has been there and is back; nothing was made for the others.
+    assert fleet.databases() == [f"openwebui_{sick}"], run.end
+    assert {name for name in NAMES if pid(fleet, name) != there[name]} == {sick}
+    assert differences(before[sick], fleet.see(sick)) == []
+
+
+def test_one_that_cannot_be_reached_is_named_and_the_others_are_moved(fleet: Fleet, before: dict[str, Snapshot], without_sshd: str) -> None:
+    there = pid(fleet, without_sshd)
+    run = fleet.play(webui_play.MIGRATE, *ALL_AT_ONCE, *AGAIN, pipelining=False)
+    assert run.code != 0, run.end
+    assert [name for name in NAMES if says_unreachable(run, name)] == [without_sshd], run.end
+    assert fleet.databases_in_use() == on_postgresql("chat1", "chat2")
+    assert pid(fleet, without_sshd) == there
+    assert differences(before[without_sshd], fleet.see(without_sshd)) == []
+    assert differences(repaired(before["chat1"]), fleet.see("chat1")) == []
+
+
+def test_they_go_back(fleet: Fleet, before: dict[str, Snapshot]) -> None:
+    fleet.play(webui_play.ROLLBACK, *ALL_AT_ONCE, pipelining=False).succeeded()
+    assert fleet.databases_in_use() == on_postgresql()
+    assert {name: differences(before[name], fleet.see(name)) for name in NAMES} == {name: [] for name in NAMES}
+
+
 def test_one_run_moves_all_of_them(fleet: Fleet, before: dict[str, Snapshot]) -> None:
-    run = fleet.play(webui_play.MIGRATE, *ALL_AT_ONCE, "-vvv", pipelining=True).succeeded()
-    assert {name: fleet.database(name) for name in NAMES} == {name: f"openwebui_{name}" for name in NAMES}
+    run = fleet.play(webui_play.MIGRATE, *ALL_AT_ONCE, *AGAIN, "-vvv", pipelining=True).succeeded()
+    assert LEFT_WITHOUT_PIPELINING not in run.output
+    assert fleet.databases_in_use() == on_postgresql(*NAMES)
     assert {name: differences(repaired(before[name]), fleet.see(name)) for name in NAMES} == {name: [] for name in NAMES}
 
 
-def test_a_second_run_changes_nothing(fleet: Fleet, before: dict[str, Snapshot]) -> None:
-    there = {name: fleet.hosts[name].shows("MainPID") for name in NAMES}
+def test_a_second_run_changes_nothing(fleet: Fleet) -> None:
+    there = {name: pid(fleet, name) for name in NAMES}
     run = fleet.play(webui_play.MIGRATE, *ALL_AT_ONCE, "-vvv", pipelining=False).succeeded()
+    assert LEFT_WITHOUT_PIPELINING in run.output
     assert run.changed == 0
-    assert {name: fleet.hosts[name].shows("MainPID") for name in NAMES} == there
+    assert {name: pid(fleet, name) for name in NAMES} == there
 
 
-def test_all_of_them_go_back(fleet: Fleet, before: dict[str, Snapshot]) -> None:
-    fleet.play(webui_play.ROLLBACK, *ALL_AT_ONCE, pipelining=False).succeeded()
-    assert {name: fleet.database(name) for name in NAMES} == dict.fromkeys(NAMES, "")
-    assert {name: differences(before[name], fleet.see(name)) for name in NAMES} == {name: [] for name in NAMES}
+def test_one_that_dies_half_way_is_moved_by_a_repeated_run(fleet: Fleet, before: dict[str, Snapshot]) -> None:
+    fleet.play(webui_play.ROLLBACK, *ALL_AT_ONCE, pipelining=True).succeeded()
+    host, address = fleet.hosts["chat3"], fleet.hosts["chat3"].address
+
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(fleet.play, webui_play.MIGRATE, *ALL_AT_ONCE, *AGAIN, pipelining=True)
+        # Everything is loaded ahead and Open WebUI stopped: from here on users wait.
+        wait_until(lambda: not serves(address) or running.done(), every=0.1)
+        wait_until(lambda: host.shows("ActiveState") == "inactive", every=0.1)
+        fleet.docker.cli("kill", host.webui.name)
+        run = running.result()
+    assert run.code != 0, run.end
+    assert [name for name in NAMES if says_unreachable(run, name)] == ["chat3"], run.end
+    assert differences(repaired(before["chat1"]), fleet.see("chat1")) == []
+
+    fleet.docker.cli("start", host.webui.name)
+    host.wait_booted()
+    host.webui.wait_ready()
+    assert fleet.databases_in_use() == on_postgresql("chat1", "chat2")
+    fleet.write("chat3", "After the lights came back")
+    seen, there = fleet.see("chat3"), pid(fleet, "chat1")
+    fleet.play(webui_play.MIGRATE, *ALL_AT_ONCE, *AGAIN, pipelining=True).succeeded()
+    assert fleet.databases_in_use() == on_postgresql(*NAMES)
+    assert differences(repaired(seen), fleet.see("chat3")) == []
+    assert pid(fleet, "chat1") == there
