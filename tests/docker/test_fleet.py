@@ -8,6 +8,7 @@ The tests of this file are steps of one road and build on each other, in the ord
 
 from __future__ import annotations
 
+import json
 import socket
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -103,8 +104,13 @@ class Fleet:
             "webui_database_password": f"{name}: p@ss/w:rd %41#?'\"\\ $HOME ~`",
             "webui_postgres_admin_user": "postgres",
             "webui_postgres_admin_password": ADMINISTRATOR,
-            "webui_report_dir": str(self.folder / "report"),
         }
+
+    def states(self) -> dict[str, str]:
+        """What the report says of each host, for the run that was the last."""
+        newest = max((self.folder / "report" / "runs").iterdir())
+        report = json.loads((newest / "report.json").read_text())
+        return {record["host"]: record["state"] for record in report["hosts"]}
 
     def see(self, name: str) -> Snapshot:
         """What users see."""
@@ -168,8 +174,8 @@ def on_postgresql(*names: str) -> dict[str, str]:
     return {name: f"openwebui_{name}" if name in names else "" for name in NAMES}
 
 
-def says_unreachable(run: Run, name: str) -> bool:
-    return any(name in line and "unreachable!" in line.lower() for line in run.output.splitlines())
+def called_unreachable(run: Run) -> set[str]:
+    return {name for name in NAMES for line in run.output.splitlines() if name in line and "UNREACHABLE!" in line}
 
 
 def serves(address: str) -> bool:
@@ -200,6 +206,7 @@ def without_sshd(fleet: Fleet) -> Iterator[str]:
 def test_a_canary_that_does_not_come_up_keeps_the_others_from_being_touched(fleet: Fleet, before: dict[str, Snapshot], sick: str) -> None:
     there = {name: pid(fleet, name) for name in NAMES}
     run = fleet.play(webui_play.MIGRATE, "-e", f"webui_canary={sick}", pipelining=True).failed_saying(sick)
+    assert fleet.states() == {"chat1": "pending", "chat2": "restored", "chat3": "pending"}
     assert fleet.databases_in_use() == on_postgresql()
     # The canary has been there and is back; nothing was made for the others.
     assert fleet.databases() == [f"openwebui_{sick}"], run.end
@@ -211,7 +218,8 @@ def test_one_that_cannot_be_reached_is_named_and_the_others_are_moved(fleet: Fle
     there = pid(fleet, without_sshd)
     run = fleet.play(webui_play.MIGRATE, *ALL_AT_ONCE, *AGAIN, pipelining=False)
     assert run.code != 0, run.end
-    assert [name for name in NAMES if says_unreachable(run, name)] == [without_sshd], run.end
+    assert called_unreachable(run) == {without_sshd}, run.end
+    assert fleet.states() == {"chat1": "migrated", "chat2": "migrated", "chat3": "unreachable"}
     assert fleet.databases_in_use() == on_postgresql("chat1", "chat2")
     assert pid(fleet, without_sshd) == there
     assert differences(before[without_sshd], fleet.see(without_sshd)) == []
@@ -251,7 +259,8 @@ def test_one_that_dies_half_way_is_moved_by_a_repeated_run(fleet: Fleet, before:
         fleet.docker.cli("kill", host.webui.name)
         run = running.result()
     assert run.code != 0, run.end
-    assert [name for name in NAMES if says_unreachable(run, name)] == ["chat3"], run.end
+    assert called_unreachable(run) == {"chat3"}, run.end
+    assert fleet.states() == {"chat1": "migrated", "chat2": "migrated", "chat3": "lost"}
     assert differences(repaired(before["chat1"]), fleet.see("chat1")) == []
 
     fleet.docker.cli("start", host.webui.name)
@@ -261,6 +270,7 @@ def test_one_that_dies_half_way_is_moved_by_a_repeated_run(fleet: Fleet, before:
     fleet.write("chat3", "After the lights came back")
     seen, there = fleet.see("chat3"), pid(fleet, "chat1")
     fleet.play(webui_play.MIGRATE, *ALL_AT_ONCE, *AGAIN, pipelining=True).succeeded()
+    assert fleet.states() == {"chat1": "kept", "chat2": "kept", "chat3": "migrated"}
     assert fleet.databases_in_use() == on_postgresql(*NAMES)
     assert differences(repaired(seen), fleet.see("chat3")) == []
     assert pid(fleet, "chat1") == there
