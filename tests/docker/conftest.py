@@ -5,6 +5,7 @@
 
 docker    the engine: run(), exec(), inspect(), compose(), wait_healthy(), … and the SDK as `docker.api`
 image     image("open-webui") and image("postgres", 18): what the images are called here
+host_image   the image of a Debian host with systemd, sshd and Open WebUI, for lab.webui_host
 scratch   names, ports and folders for one test file; everything made under those names is removed after it
 
 filled    the data folder of an Open WebUI that was used for a while, with its world.json beside it; made once for all runs of a day
@@ -23,6 +24,7 @@ import pytest
 from lab import engine, images, webui_fill
 from lab import filled as lab_filled
 from lab.containers import Docker, Scratch
+from lab.steps import only_one
 from lab.webui_container import DATA_INSIDE, WebUIContainer
 from lab.webui_fill import World
 from lab.webui_snapshot import snapshot
@@ -46,6 +48,16 @@ def image(docker: Docker) -> Callable[..., str]:
     def name(kind: str, major: int | None = None) -> str:
         return images.name(docker.engine, kind, major)
 
+    return name
+
+
+@pytest.fixture(scope="session")
+def host_image(docker: Docker, image: Callable[..., str]) -> str:
+    """Made on top of Open WebUI's image, and kept as that one is."""
+    name = docker.engine.image("host-with-systemd:12")
+    # One process makes it, the others find all of its steps done.
+    with only_one("host-image"):
+        docker.cli("build", "--build-arg", f"IMAGE={image('open-webui')}", "--tag", name, str(Path(__file__).parent / "systemd"))
     return name
 
 

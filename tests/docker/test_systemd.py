@@ -10,24 +10,21 @@ file are steps of one road and build on each other, in the order in which they s
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from lab import webui_play
-from lab.containers import WAIT_SECONDS, Docker, Scratch
+from lab import webui_host, webui_play
+from lab.containers import Docker, Scratch
 from lab.webui_container import WebUIContainer
 from lab.webui_fill import World
+from lab.webui_host import Host, wait_until
 from lab.webui_play import Run
 from lab.webui_snapshot import Snapshot, differences, repaired, snapshot
 
 from .conftest import SECRET_KEY
 
-HERE = Path(__file__).resolve().parent
-PORT = 8090
 PASSWORDS = {"chat": "p@ss/w:rd %41#?'\"\\ $HOME ~`", "postgres": "administrator's $ecret"}
 UNIT = f"""\
 [Unit]
@@ -38,98 +35,29 @@ User=open-webui
 WorkingDirectory=/var/lib/open-webui
 Environment="WEBUI_NAME=our chat" DATABASE_TYPE=sqlite
 EnvironmentFile=-/etc/open-webui.env
-ExecStart=/opt/open-webui/bin/open-webui serve --port {PORT}
+ExecStart=/opt/open-webui/bin/open-webui serve --port {webui_host.PORT}
 Restart=always
 RestartSec=2
 """
 # "systemctl edit" writes into this one. Of two env files the later one counts.
 OVERRIDE = "[Service]\nEnvironmentFile=/etc/more.env\n"
 FILES = {
-    "/etc/systemd/system/open-webui.service": UNIT,
+    webui_host.UNIT: UNIT,
     "/etc/systemd/system/open-webui.service.d/override.conf": OVERRIDE,
     "/etc/more.env": "DATABASE_URL='sqlite:////var/lib/open-webui/data/webui.db'\n",
-    "/etc/open-webui.env": """\
-# The image's settings do not reach a service.
-DATA_DIR=/var/lib/open-webui/data
-USE_SLIM_DOCKER=true
-OFFLINE_MODE=true
-HF_HUB_OFFLINE=1
-ENABLE_OLLAMA_API=false
-ENABLE_OPENAI_API=false
-RAG_EMBEDDING_ENGINE=openai
-""",
+    "/etc/open-webui.env": webui_host.SETTINGS,
 }
 SETTINGS = "/etc/openwebui-postgres/open-webui.service.env"
 DROP_IN = "/etc/systemd/system/open-webui.service.d/zz-openwebui-postgres.conf"
 
 
-@dataclass(frozen=True)
-class Host:
-    """A host with systemd. Its Open WebUI answers at a port of this machine."""
-
-    docker: Docker
-    webui: WebUIContainer
-
-    def run(self, *command: str) -> str:
-        return self.docker.exec(self.webui.name, *command).strip()
-
-    def write(self, path: str, text: str) -> None:
-        self.run("mkdir", "-p", str(Path(path).parent))
-        self.run("sh", "-c", 'printf %s "$1" >"$2"', "sh", text, path)
-
-    def shows(self, name: str) -> str:
-        return self.run("systemctl", "show", "--value", f"--property={name}", "open-webui.service")
-
-    @property
-    def environment(self) -> dict[str, str]:
-        """What the running service was started with."""
-        words = self.run("cat", f"/proc/{self.shows('MainPID')}/environ").split("\0")
-        return dict(word.split("=", 1) for word in words if "=" in word)
-
-    def unit(self) -> str:
-        return self.run("systemctl", "cat", "open-webui.service")
-
-
 @pytest.fixture(scope="module")
-def systemd_image(docker: Docker, image: Callable[..., str], scratch: Scratch) -> Iterator[str]:
-    """Kept in an engine of our own, as the other images are."""
-    name = "openwebui-lab-systemd:12"
-    docker.cli("build", "--build-arg", f"IMAGE={image('open-webui')}", "--tag", name, str(HERE / "systemd"))
-    yield name
-    if not docker.engine.own:
-        scratch.clean()
-        docker.cli("rmi", name)
-
-
-@pytest.fixture(scope="module")
-def host(docker: Docker, systemd_image: str, scratch: Scratch, use: Callable[[Path], Path]) -> Host:
-    webui = WebUIContainer(docker, scratch.name("host"), scratch.port(), use(scratch.folder("webui")))
+def host(docker: Docker, host_image: str, scratch: Scratch, use: Callable[[Path], Path]) -> Host:
     docker.cli("network", "create", scratch.name("network"))
-    docker.run(
-        *("--name", webui.name, "--network", scratch.name("network"), "--publish", f"127.0.0.1:{webui.port}:{PORT}"),
-        # A cgroup tree and the right to mount are all that systemd needs.
-        *(
-            "--cgroupns",
-            "private",
-            "--cap-add",
-            "SYS_ADMIN",
-            "--security-opt",
-            "seccomp=unconfined",
-            "--security-opt",
-            "apparmor=unconfined",
-        ),
-        *("--tmpfs", "/run", "--tmpfs", "/run/lock", "--tmpfs", "/tmp:exec", "--volume", f"{webui.data}:/var/lib/open-webui/data"),
-        systemd_image,
-    )
-    found = Host(docker, webui)
-    found.write("/var/lib/open-webui/.webui_secret_key", SECRET_KEY)
-    for path, text in FILES.items():
-        found.write(path, text)
-    found.run("chown", "-R", "open-webui", "/var/lib/open-webui")
-    wait_until(lambda: found.run("sh", "-c", "systemctl is-system-running || true") in ("running", "degraded"))
-    found.run("systemctl", "daemon-reload")
-    found.run("systemctl", "start", "open-webui")
-    webui.wait_ready()
+    found = Host(docker, WebUIContainer(docker, scratch.name("host"), scratch.port(), use(scratch.folder("webui"))))
+    found.create(host_image, scratch.name("network"))
+    found.serve(SECRET_KEY, FILES)
+    found.webui.wait_ready()
     return found
 
 
@@ -171,13 +99,6 @@ def before(host: Host, world: World) -> tuple[Snapshot, str]:
 @pytest.fixture(scope="module")
 def migrated(inventory: Path, before: object) -> Run:
     return webui_play.play(webui_play.MIGRATE, inventory, "-vvv", "--diff").succeeded()
-
-
-def wait_until(true: Callable[[], bool], seconds: float = WAIT_SECONDS) -> None:
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end
-        time.sleep(0.5)
 
 
 def test_what_is_missing_is_said_before_anything_is_stopped(host: Host, variables: dict[str, Any], scratch: Scratch) -> None:

@@ -129,7 +129,7 @@ def _docker_files() -> tuple[list[str], list[str]]:
     The reference walk declares nothing, so the engine must have no other Open WebUI: beside it go files that make none there.
     """
     first = ["reference_walk", "postgres", "systemd"]
-    long = ["scenarios", "compose", "source", "compose_stack", "compose_published", "old_source"]
+    long = ["fleet", "scenarios", "compose", "source", "compose_stack", "compose_published", "old_source"]
     there = sorted(path.stem.removeprefix("test_") for path in (paths.ROOT / "tests" / "docker").glob("test_*.py"))
     rest = [name for name in dict.fromkeys([*long, *there]) if name not in first]
     return _of_docker(first), _of_docker(rest)

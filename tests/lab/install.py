@@ -130,8 +130,10 @@ def _build_compose_plugin() -> None:
 
 
 def for_docker() -> None:
-    """What the Docker tests need besides: an engine to start where none answers, and Compose."""
+    """What the Docker tests need besides: an engine to start where none answers, Compose, and SSH."""
     with only_one():
+        if shutil.which("ssh") is None:
+            debian.install("openssh-client")
         engine.install()
         run_step(compose_plugin())
 
