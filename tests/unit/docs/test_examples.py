@@ -193,7 +193,9 @@ def test_ansible_reads_all_inventories_and_playbooks(tmp_path: Path) -> None:
     ]
     environment = {**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".collections"), "ANSIBLE_HOME": str(tmp_path)}
     run = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment, check=False)
-    assert (run.returncode, run.stderr) == (0, "")
+    # The group that a run makes of its hosts is not there yet.
+    said = [line for line in run.stderr.splitlines() if not line.endswith("ignoring: webui_in_order")]
+    assert (run.returncode, said) == (0, [])
 
 
 @every_template
@@ -220,6 +222,8 @@ def test_a_survey_is_one_that_awx_takes(survey: Path) -> None:
         assert isinstance(question["required"], bool)
         assert question["question_name"]
         assert isinstance(question.get("default", DEFAULTS[question["type"]]()), DEFAULTS[question["type"]])
+        if question["type"] == "multiplechoice":
+            assert question["default"] in question["choices"]
         # An answer that has to be given has a default, or a length below which it is none.
         assert not question["required"] or "default" in question or question["min"] > 0
 

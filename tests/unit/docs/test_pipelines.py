@@ -101,8 +101,18 @@ def test_each_job_calls_its_playbook(call: tuple[str, Call]) -> None:
 
 def test_the_window_is_for_the_migration(call: tuple[str, Call]) -> None:
     job, called = call
-    window = {name: value for name, value in called.variables.items() if name != "webui_report_dir"}
+    window = {name: value for name, value in called.variables.items() if name.startswith("webui_not_")}
     assert window == ({"webui_not_before": "02:00", "webui_not_after": "05:00"} if job == "migrate" else {})
+
+
+def test_an_audit_is_red_where_a_host_cannot_be_moved(call: tuple[str, Call]) -> None:
+    job, called = call
+    assert called.variables.get("webui_audit_fail_on") == ("not_ready" if job == "audit" else None)
+
+
+@pytest.mark.parametrize("pipeline", [GITLAB["variables"], GITHUB["env"]], ids=["gitlab", "github"])
+def test_the_log_is_kept_short(pipeline: dict[str, str]) -> None:
+    assert (pipeline["ANSIBLE_STDOUT_CALLBACK"], pipeline["OPENWEBUI_QUIET"]) == ("openwebui.postgres.webui", "true")
 
 
 def test_a_failed_run_is_a_failed_job(call: tuple[str, Call]) -> None:
