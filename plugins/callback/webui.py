@@ -48,6 +48,7 @@ from typing import Any, Callable
 
 from ansible import constants as C
 from ansible.playbook.block import Block
+from ansible.playbook.role_include import IncludeRole
 from ansible.playbook.task import Task
 from ansible.playbook.task_include import TaskInclude
 from ansible.plugins.callback.default import CallbackModule as Default
@@ -117,18 +118,21 @@ def part(result: Any, name: str) -> Any:
 
 def phase_of(task: Task) -> tuple[str, str]:
     """Which phase the task belongs to: what tells it from others, and its name."""
-    outermost = node = task
-    rescuing = None
+    found = node = task
+    rescuing, is_settled = None, False
     # What is imported is where it was imported, and knows the import as its parent all the same.
     way = {task._uuid}
     while (node := getattr(node, "_parent", None)) is not None:
         if isinstance(node, Task):
-            outermost = node
+            if not is_settled:
+                found = node
+                # The innermost file of the playbook's own: what includes that one has several phases.
+                is_settled = isinstance(node, TaskInclude) and not isinstance(node, IncludeRole) and node._role is None
         elif isinstance(node, Block) and node._role is None and any(one._uuid in way for one in node.rescue or ()):
             # What puts a failure right is a phase of its own.
-            rescuing = outermost
+            rescuing = found
         way.add(node._uuid)
-    found = outermost if rescuing is None else rescuing
+    found = found if rescuing is None else rescuing
     # A play may also name roles, and no tasks of its own.
     return (found._role or found)._uuid, (found._role or found).get_name()
 
