@@ -286,10 +286,10 @@ class CallbackModule(Default):
 
     def _debug(self, result: Any, phase: Phase) -> None:
         """What a playbook says."""
+        lines = self._of_items(result) or self._said(part(result, "result"))
         if self._quiet:
             return
         host, name = part(result, "host").get_name(), result.task_name
-        lines = self._of_items(result) or self._said(part(result, "result"))
         self._tell(host, phase)
         self._split(host, phase)
         self._say("\n".join([f"{self._clock(phase.ended)} {self._label(host)}  {text.one_line(name)}", *self._indented(lines)]))
