@@ -137,6 +137,11 @@ def phase_of(task: Task) -> tuple[str, str]:
     return (found._role or found)._uuid, (found._role or found).get_name()
 
 
+def action_of(task: Task) -> str:
+    """The name of what the task does, without its collection."""
+    return task.action.rpartition(".")[2]
+
+
 def reasons(result: dict[str, Any], output_lines: int = 0) -> list[str]:
     """Why a task failed, in lines that people can read."""
     if _is_hidden(result):
@@ -187,7 +192,7 @@ class CallbackModule(Default):
     def __init__(self) -> None:
         super().__init__()
         self._phases: dict[str, Phase] = {}
-        # Why items of a loop failed, by host and task, until the task has ended.
+        # What items of a loop said, or why they failed, by host and task, until the task has ended.
         self._items: dict[tuple[str, str], list[str]] = {}
         self._hosts: set[str] = set()
         self._host_columns = 0
@@ -269,15 +274,14 @@ class CallbackModule(Default):
         phase = self._note(result)
         if isinstance(task, TaskInclude):
             return
-        action = task.action.rpartition(".")[2]
-        if action == "debug":
+        if action_of(task) == "debug":
             self._debug(result, phase)
             return
         if answer.get("changed"):
             held = result._task_fields.get("check_mode") is True
             phase.would_change |= held
             phase.changed |= not held
-        phase.worked |= action not in SILENT or phase.changed or phase.would_change
+        phase.worked |= action_of(task) not in SILENT or phase.changed or phase.would_change
 
     def _note(self, result: Any) -> Phase:
         phase = self._enter(part(result, "host").get_name(), part(result, "task"))
@@ -286,10 +290,9 @@ class CallbackModule(Default):
 
     def _debug(self, result: Any, phase: Phase) -> None:
         """What a playbook says."""
+        lines = self._of_items(result) or self._said(part(result, "result"))
         if self._quiet:
             return
-        answer = part(result, "result")
-        lines = [line for one in answer.get("results") or [answer] if not one.get("skipped") for line in self._said(one)]
         host, name = part(result, "host").get_name(), result.task_name
         self._tell(host, phase)
         self._split(host, phase)
@@ -317,7 +320,7 @@ class CallbackModule(Default):
         phase = self._note(result)
         self._split(host, phase)
         final = not ignore_errors and host in self._play._removed_hosts
-        why = self._items.pop((host, part(result, "task")._uuid), None) or reasons(answer, OUTPUT_LINES if final else 1)
+        why = self._of_items(result) or reasons(answer, OUTPUT_LINES if final else 1)
         if final:
             self._display_failed("\n".join([self._line(host, phase, "FAILED"), *self._indented(why)]), C.COLOR_ERROR)
         elif not self._quiet:
@@ -337,7 +340,8 @@ class CallbackModule(Default):
     @readable
     def v2_on_file_diff(self, result: Any) -> None:
         answer = part(result, "result")
-        changed = [one for one in answer.get("results") or [answer] if one.get("changed") and one.get("diff")]
+        answers = answer["results"] if part(result, "task").loop and "results" in answer else [answer]
+        changed = [one for one in answers if one.get("changed") and one.get("diff")]
         difference = "".join(self._get_diff(one["diff"]) for one in changed)
         if difference:
             host, name = part(result, "host").get_name(), result.task_name
@@ -345,14 +349,24 @@ class CallbackModule(Default):
 
     @readable
     def v2_runner_item_on_ok(self, result: Any) -> None:
-        self._handle_warnings(part(result, "result"))
+        answer = part(result, "result")
+        self._handle_warnings(answer)
+        if action_of(part(result, "task")) == "debug":
+            self._items.setdefault(self._key(result), []).extend(self._said(answer))
 
     @readable
     def v2_runner_item_on_failed(self, result: Any) -> None:
         answer = part(result, "result")
         self._handle_warnings(answer)
-        found = self._items.setdefault((part(result, "host").get_name(), part(result, "task")._uuid), [])
+        found = self._items.setdefault(self._key(result), [])
         found += [line for line in reasons(answer, 1) if line not in found]
+
+    def _of_items(self, result: Any) -> list[str]:
+        return self._items.pop(self._key(result), [])
+
+    @staticmethod
+    def _key(result: Any) -> tuple[str, str]:
+        return part(result, "host").get_name(), part(result, "task")._uuid
 
     @readable
     def v2_runner_item_on_skipped(self, result: Any) -> None:

@@ -359,13 +359,21 @@ def test_a_failure_without_a_word_says_so():
         ({"msg": "one\ntwo"}, ["    one", "    two"]),
         ({"msg": ["one", "  two", 3]}, ["    one", "      two", "    3"]),
         ({"webui_audit": {"ready": True}, "changed": False}, ["    webui_audit:", "        {", '          "ready": true', "        }"]),
-        ({"results": [{"msg": "a"}, {"skipped": True, "msg": "b"}]}, ["    a"]),
+        ({"results": ["a"]}, ["    results:", "        a"]),
     ],
-    ids=["text", "list", "variable", "loop"],
+    ids=["text", "list", "variable", "variable of a misleading name"],
 )
 def test_a_message_is_told_in_lines(run, answer, lines):
     run.ok("Report", _ansible_verbose_always=True, **answer)
     assert run.screen.shown[1].splitlines() == ["00:00:01 chat1  Report", *lines]
+
+
+def test_messages_of_a_loop_are_told_together(run):
+    for item in ("one", "two"):
+        run.tell("runner_item_on_ok", run.task("Report"), msg=item, item=item)
+    run.tell("runner_item_on_ok", run.task("Ask the server", within="Look"), msg="no one asked")
+    run.ok("Report", msg="All items completed", results=[{"msg": "one"}, {"msg": "two"}, {"false_condition": "x"}])
+    assert run.lines[-2:] == ["one", "two"]
 
 
 def test_a_message_comes_after_what_was_done_before_it(run):
@@ -383,6 +391,7 @@ def test_a_message_comes_after_what_was_done_before_it(run):
 def test_differences_are_shown(run, loop):
     one = {"changed": True, "diff": {"before": "a\n", "after": "b\n"}}
     task = run.task("Ask the server", within="Look")
+    task.loop = [1, 2] if loop else None
     run.tell("on_file_diff", task, **({"results": [one, {"changed": False, "diff": one["diff"]}]} if loop else one))
     assert [line for line in run.lines if line in ("-a", "+b")] == ["-a", "+b"]
     assert run.lines[0].endswith("chat1 Ask the server:")
