@@ -114,7 +114,7 @@ def estimate(source: Mapping[str, Any], rates: Rates, online: bool = True, free_
     # As the move itself does where a snapshot has no room.
     short = online and free_bytes is not None and free_bytes < size
     ahead = online and not short
-    look = _look_seconds(source)
+    look = _look_seconds(source) if size >= LARGE else 0.0
     load = _load_seconds(size, look, rates)
     catches_up = ahead and load > CATCH_UP_AFTER
     snapshots = ahead + catches_up

@@ -57,6 +57,12 @@ def test_the_load_and_the_database_of_the_benchmark_are_told():
     assert (found["online_seconds"], found["disk_bytes"], found["server_bytes"]) == (14, GB, 360 * MB)
 
 
+def test_how_fast_a_small_file_was_read_says_nothing():
+    small, large = (source(size, 5.0) for size in (49 * MB, 50 * MB))
+    assert estimate(small, Rates()) == estimate(source(49 * MB), Rates())
+    assert estimate(large, Rates())["online_seconds"] > estimate(source(50 * MB), Rates())["online_seconds"]
+
+
 def test_a_clock_that_was_set_back_meanwhile_tells_nothing():
     assert estimate(source(GB, -3600.0), Rates()) == estimate(source(GB, 0.0), Rates()) == estimate(source(GB), Rates())
 
