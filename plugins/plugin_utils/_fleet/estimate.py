@@ -86,16 +86,15 @@ def _move(record: Mapping[str, Any]) -> Move | None:
     seconds, own, size = downtime.get("seconds"), downtime.get("own_seconds"), source.get("size_bytes")
     if record.get("state") != "migrated" or seconds is None or own is None or size is None:
         return None
-    # Catching up is a load ahead as well, and takes less.
-    ahead = _longest(record, "load ahead")
-    load = ahead or _longest(record, "load")
+    ahead = _whole_load(record, "load ahead")
+    load = ahead or _whole_load(record, "load")
     return Move(size + (source.get("wal_bytes") or 0), load, ahead > 0, seconds, own) if load > 0 else None
 
 
-def _longest(record: Mapping[str, Any], name: str) -> float:
-    """The seconds of a phase, of the longest one where there are several; 0 without one that came to an end."""
-    times = [(phase.get("from"), phase.get("to")) for phase in record.get("timeline") or [] if phase.get("phase") == name]
-    return max((float(end - begin) for begin, end in times if begin is not None and end is not None), default=0.0)
+def _whole_load(record: Mapping[str, Any], name: str) -> float:
+    """The seconds of the phase in which everything was loaded; 0 without one. Catching up, or what an earlier run has left, takes less."""
+    phases = [phase for phase in record.get("timeline") or [] if phase.get("phase") == name and phase.get("whole")]
+    return max((float(phase["to"] - phase["from"]) for phase in phases), default=0.0)
 
 
 def estimate(source: Mapping[str, Any], rates: Rates, online: bool = True, free_bytes: int | None = None) -> dict[str, Any]:

@@ -218,8 +218,13 @@ def _timeline(found: Mapping[str, Any]) -> list[dict[str, Any]]:
         for result in results:
             timing = result.get("timing")
             if timing:
-                drawn.append({"phase": phase, "from": timing["began_at"], "to": timing["ended_at"], "down": down})
+                drawn.append({"phase": phase, "from": timing["began_at"], "to": timing["ended_at"], "down": down, **_whole(result)})
     return sorted(drawn, key=lambda phase: phase["from"])
+
+
+def _whole(result: Mapping[str, Any]) -> dict[str, bool]:
+    """Whether everything was loaded in it, and neither only what differs, nor nothing because it was there already."""
+    return {"whole": True} if result.get("road") == "full" and result.get("changed") else {}
 
 
 def _tables(found: Mapping[str, Any]) -> list[dict[str, Any]]:
