@@ -81,7 +81,8 @@ class ActionModule(ActionBase):
         except ValueError as error:
             problems.append(str(error))
         if problems:
-            return {"failed": True, "msg": "\n".join(["Nothing was stopped. First put right:", *problems]), "problems": problems}
+            said = [{"kind": "run", "message": problem} for problem in problems]
+            return {"failed": True, "msg": "\n".join(["Nothing was stopped. First put right:", *problems]), "problems": said}
         report = Report.begin(told["report_dir"], told["playbook"], hosts, canary, check=bool(self._task.check_mode))
         return {
             "warnings": clashes if is_audit else [],

@@ -131,6 +131,8 @@ def test_the_report_is_there_for_people_and_for_programs(folder: Path, reports: 
     with (folder / "report.csv").open(encoding="utf-8", newline="") as file:
         lines = list(csv.DictReader(file))
     assert {line["host"]: line["state"] for line in lines} == STATES
+    # What nobody could count is not nothing.
+    assert {line["host"] for line in lines if line["orphans"]} == {"to-be-moved"}
 
 
 def test_each_host_has_its_state_and_the_reason_for_it(records: dict[str, dict[str, Any]], fleet: Fleet) -> None:

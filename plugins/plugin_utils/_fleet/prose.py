@@ -76,7 +76,7 @@ def _expected(record: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _orphaned(record: Mapping[str, Any]) -> Iterator[str]:
-    for orphan in record["orphans"]:
+    for orphan in record["orphans"] or ():
         lost = f"{orphan['rows']} rows of {orphan['table']}"
         if orphan["fate"] == "nulled":
             yield f"Orphaned: {lost} no longer point at a lost {orphan['parent']} ({orphan['column']})."

@@ -247,7 +247,8 @@ def _repairs(move: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _orphans(found: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _orphans(found: Mapping[str, Any]) -> list[dict[str, Any]] | None:
+    """What became of orphaned rows; None where nobody has looked for them, or the file is too damaged for that."""
     moved, cleaned = found["webui_migrate_result"], found["webui_migrate_cleaned"]
     fates = (
         ("quarantined", [*(moved.get("removed") or []), *(cleaned.get("removed") or [])]),
@@ -256,7 +257,8 @@ def _orphans(found: Mapping[str, Any]) -> list[dict[str, Any]]:
     dealt_with = [{**_orphan(one), "fate": fate} for fate, rows in fates for one in rows]
     if dealt_with or moved:
         return dealt_with
-    return [{**_orphan(one), "fate": "found"} for one in found["webui_migrate_source"].get("orphans") or []]
+    counted = found["webui_migrate_source"].get("orphans")
+    return None if counted is None else [{**_orphan(one), "fate": "found"} for one in counted]
 
 
 def _orphan(one: Mapping[str, Any]) -> dict[str, Any]:
