@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.openwebui.postgres.plugins.plugin_utils._fleet.estimate import MB, Rates, estimate, rates_of
+from ansible_collections.openwebui.postgres.plugins.plugin_utils._fleet.record import Told, record
 
 GB = 1000 * MB
 
@@ -176,3 +177,39 @@ def test_what_was_no_move_from_end_to_end_is_left_out(more):
 
 def test_a_downtime_that_seems_shorter_than_a_restart_is_not_held_against_the_next():
     assert rates_of([move(GB, 24.0, 5.0, own=9.0)]).way == 0.0
+
+
+def facts(*loads: dict[str, Any], road: str = "differences") -> dict[str, Any]:
+    """What the roles leave behind after a move of 1 GB with 12 s of downtime, 5 s of which were Open WebUI's own."""
+    at_rest, served = {"stopped_at": 300.0, "at_rest_at": 302.0}, {"started_at": 309.0, "serving_at": 312.0}
+    return {
+        "webui_instance_info": {"instance": {"runtime": "command"}},
+        "webui_migrate_source": {"size_bytes": GB, "wal_bytes": 0, "timing": timing(90.0, 1.0)},
+        "webui_migrate_loads": list(loads),
+        "webui_instance_at_rest": at_rest,
+        "webui_migrate_result": {"rows": 9, "bytes": GB, "changed": True, "road": road, "timing": timing(302.0, 2.0)},
+        "webui_cutover_result": served,
+    }
+
+
+def timing(began_at: float, seconds: float) -> dict[str, float]:
+    return {"began_at": began_at, "ended_at": began_at + seconds}
+
+
+def load(seconds: float, road: str = "full", changed: bool = True) -> dict[str, Any]:
+    return {"timing": timing(200.0, seconds), "road": road, "changed": changed}
+
+
+def test_the_record_of_a_move_is_what_the_next_estimate_is_made_of():
+    moved = record(Told("chat", "migrate"), facts(load(20.0), load(30.0, road="differences")), Rates())
+    assert rates_of([moved]) == Rates(1, 50 * MB, 5.0, pytest.approx(7.0 - 20 * 0.09))
+
+
+def test_a_move_of_what_was_loaded_in_the_evening_tells_nothing_of_how_long_that_took():
+    """At night it is there already, or only caught up with."""
+    evenings = ([load(0.5, changed=False)], [load(3.0, road="differences")], [])
+    assert [rates_of([record(Told("chat", "migrate"), facts(*loads), Rates())]) for loads in evenings] == [Rates()] * 3
+
+
+def test_the_record_of_a_move_that_was_loaded_while_down_is_one_too():
+    assert rates_of([record(Told("chat", "migrate"), facts(road="full"), Rates())]).bytes_per_second == 500 * MB
