@@ -46,7 +46,8 @@ class Fleet:
 
 
 def _digests(folder: Path) -> dict[str, str]:
-    files = {path.relative_to(folder): path for path in folder.rglob("*") if path.is_file()}
+    """Without SQLite's shared memory, in which whoever reads a file has to note that it reads."""
+    files = {path.relative_to(folder): path for path in folder.rglob("*") if path.is_file() and not path.name.endswith("-shm")}
     found = {str(name): f"{path.stat().st_mtime_ns} {hashlib.sha256(path.read_bytes()).hexdigest()}" for name, path in files.items()}
     return {**found, "folders": " ".join(sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_dir()))}
 
