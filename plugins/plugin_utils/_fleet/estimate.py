@@ -16,7 +16,7 @@ from typing import Any, Iterable, Mapping, NamedTuple
 
 MB = 1_000_000
 
-# From benchmarks/README.md. 500 MB took 2.6 s to copy and verify as a snapshot and 7.1 s to load and prove, where the examination of an
+# From benchmarks/README.md. 500 MB took 2.6 s to copy and verify as a snapshot and some 7 s to load and prove, where the examination of an
 # audit took 4 s; 4 GB loaded ahead cost 5 s more of downtime than 50 MB.
 BYTES_PER_SECOND = 70.0 * MB
 LOADS_PER_LOOK = 1.8
