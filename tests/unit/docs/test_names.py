@@ -76,8 +76,8 @@ def known_names() -> set[str]:
     for mapping in all_mappings():
         names |= set(mapping.get("ansible.builtin.set_fact", {}))
         names.add(str(mapping.get("register", "")))
-    for path in (ROOT / "playbooks").glob("*.yml"):
-        names |= set(re.findall(r"\{\{ (webui_\w+) \| default\(", path.read_text(encoding="utf-8")))
+    for path in (ROOT / "playbooks").rglob("*.yml"):
+        names |= set(re.findall(r"\b(webui_\w+) \| default\(", path.read_text(encoding="utf-8")))
     return names
 
 
