@@ -37,8 +37,9 @@ def _in(record: Record, *keys: str) -> Any:
 
 
 def _rows(record: Record) -> int | None:
-    moved = record.get("rows")
-    return _in(record, "source", "rows") if moved is None else moved
+    moved: int | None = record.get("rows")
+    found: int | None = _in(record, "source", "rows")
+    return found if moved is None else moved
 
 
 def _bytes(record: Record) -> int | None:
