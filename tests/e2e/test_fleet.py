@@ -44,7 +44,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def unhealthy(place: Site) -> dict[str, Any]:
     """Its variables, so that it does not come up on PostgreSQL."""
     start = ["/bin/sh", "-c", NEVER_UP_ON_POSTGRESQL, *place.variables["webui_command_start"]]
-    return {**place.variables, "webui_command_start": start, "webui_health_timeout": 20}
+    return {**place.variables, "webui_command_start": start, "webui_health_timeout": 40}
 
 
 def _environment(installed: Path) -> dict[str, str]:
