@@ -150,7 +150,9 @@ def reasons(result: dict[str, Any], output_lines: int = 0) -> list[str]:
     # What webui_sqlite_check has found is not all in the way.
     if problems and "ready" not in result:
         return [text.one_line(problem["message"]) for problem in problems]
-    return [*_lines(result.get("msg") or "no reason given"), *_output(result, output_lines)]
+    first, *rest = _lines(result.get("msg")) or ["no reason given"]
+    # That is what ansible-core puts before errors of its own from 2.19 on.
+    return [first.removeprefix("Task failed: "), *rest, *_output(result, output_lines)]
 
 
 def _is_hidden(result: dict[str, Any]) -> bool:
@@ -163,7 +165,7 @@ def _lines(message: Any) -> list[str]:
         return [line for one in message for line in _lines(one)]
     if isinstance(message, dict):
         message = json.dumps(message, indent=2, ensure_ascii=False, default=str)
-    return [text.clean(line).rstrip() for line in str(message).splitlines() if line.strip()]
+    return [text.clean(line).rstrip() for line in str("" if message is None else message).splitlines() if line.strip()]
 
 
 def _output(result: dict[str, Any], most: int) -> list[str]:

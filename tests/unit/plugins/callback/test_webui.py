@@ -346,8 +346,13 @@ def test_no_secret_is_told(run, answer):
     assert "hunter2" not in "".join(run.screen.shown)
 
 
-def test_a_failure_without_a_word_says_so():
-    assert reasons({}) == ["no reason given"]
+@pytest.mark.parametrize("answer", [{}, {"msg": ""}, {"msg": None}, {"msg": []}])
+def test_a_failure_without_a_word_says_so(answer):
+    assert reasons(answer) == ["no reason given"]
+
+
+def test_that_a_task_failed_need_not_be_said_twice():
+    assert reasons({"msg": "Task failed: no route to host\nnone at all"}) == ["no route to host", "none at all"]
 
 
 # What a playbook says, and differences
