@@ -80,14 +80,14 @@ class Fleet:
     def play(self, playbook: str, *arguments: str, pipelining: bool) -> Run:
         """Each play by connections of its own, which Ansible would otherwise keep from the one before."""
         settings = {"ANSIBLE_NOCOLOR": "1", "ANSIBLE_PIPELINING": str(pipelining), "ANSIBLE_SSH_CONTROL_PATH_DIR": str(self._new_folder())}
-        return webui_play.play(playbook, self.inventory(), *arguments, env=webui_play.environment(**settings))
+        return webui_play.play(playbook, self._inventory(), *arguments, env=webui_play.environment(**settings))
 
     def _new_folder(self) -> Path:
         made = self.folder / f"cp{len(list(self.folder.iterdir()))}"
         made.mkdir()
         return made
 
-    def inventory(self) -> Path:
+    def _inventory(self) -> Path:
         connections = webui_host.ssh_variables(self.hosts, self.folder / "key", self.folder)
         hosts = {name: {**variables, **self._variables(name)} for name, variables in connections.items()}
         return webui_play.write_inventory(self.folder / "hosts.json", hosts)
@@ -99,8 +99,6 @@ class Fleet:
             # It has psycopg, so that nothing has to be installed first.
             "webui_python_interpreter": "/usr/bin/python3",
             "webui_database_host": self.server,
-            "webui_database_name": f"openwebui_{name}",
-            "webui_database_user": f"owner of {name}",
             "webui_database_password": f"{name}: p@ss/w:rd %41#?'\"\\ $HOME ~`",
             "webui_postgres_admin_user": "postgres",
             "webui_postgres_admin_password": ADMINISTRATOR,
@@ -170,11 +168,12 @@ def pid(fleet: Fleet, name: str) -> str:
 
 
 def on_postgresql(*names: str) -> dict[str, str]:
-    """What `Fleet.databases_in_use` says when these hosts, and no others, work on a database of their own."""
+    """What `Fleet.databases_in_use` says when these hosts, and no others, work on the database that is called after them."""
     return {name: f"openwebui_{name}" if name in names else "" for name in NAMES}
 
 
 def called_unreachable(run: Run) -> set[str]:
+    """The hosts of which the output says so."""
     return {name for name in NAMES for line in run.output.splitlines() if name in line and "UNREACHABLE!" in line}
 
 
@@ -255,6 +254,7 @@ def test_one_that_dies_half_way_is_moved_by_a_repeated_run(fleet: Fleet, before:
         running = pool.submit(fleet.play, webui_play.MIGRATE, *ALL_AT_ONCE, *AGAIN, pipelining=True)
         # Everything is loaded ahead and Open WebUI stopped: from here on users wait.
         wait_until(lambda: not serves(address) or running.done(), every=0.1)
+        assert not running.done(), running.result().end
         wait_until(lambda: host.shows("ActiveState") == "inactive", every=0.1)
         fleet.docker.cli("kill", host.webui.name)
         run = running.result()
