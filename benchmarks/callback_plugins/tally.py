@@ -26,9 +26,19 @@ description:
 """
 
 # These are carried out by Ansible itself, on the controller.
-NO_MODULES = {"assert", "debug", "fail", "include_role", "include_tasks", "include_vars", "meta", "set_fact", "validate_argument_spec"}
-# So is this one of the collection.
-NO_MODULES |= {"webui_fleet"}
+NO_MODULES = {
+    "add_host",
+    "assert",
+    "debug",
+    "fail",
+    "include_role",
+    "include_tasks",
+    "include_vars",
+    "meta",
+    "set_fact",
+    "validate_argument_spec",
+    "webui_fleet",
+}
 
 
 class CallbackModule(CallbackBase):
