@@ -24,7 +24,7 @@ from typing import Any
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "tests"))
 
-from instances import FLAWS, Fleet
+from instances import FLAWS, Fleet, Instance
 from lab import paths, postgres, webui_play
 from lab.console import say
 from lab.databases import DatabaseServer
@@ -34,6 +34,8 @@ from lab.webui_service import write_private
 SETTINGS = {"max_connections": "400", "shared_buffers": "128MB"}
 # All in one wave, whatever fails.
 AT_ONCE = ("-e", "webui_serial=100%", "-e", "webui_max_fail_percentage=100")
+# What the report calls a host on which nothing is other than it was.
+AS_BEFORE = ("refused", "restored", "unreachable")
 WANTED_CPU = 4.0
 WANTED_RATIO = 1.3
 WANTED_MB = 3.0
@@ -51,7 +53,9 @@ class Played:
     peak_mb: float
     tasks: list[dict[str, Any]]
     modules: list[dict[str, Any]]
+    # By host: why it failed at last, and what the report says of it.
     failed: dict[str, str]
+    records: dict[str, dict[str, Any]]
 
     @property
     def modules_each(self) -> float:
@@ -78,6 +82,7 @@ def play(playbook: str, inventory: Path, hosts: int, forks: int, *arguments: str
         )
         after, wall = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic() - started
         lines = [json.loads(line) for line in tally.read_text(encoding="utf-8").splitlines()]
+        reports = [json.loads(file.read_text(encoding="utf-8")) for file in Path(folder).glob("report/runs/*/report.json")]
     found = {what: [line for line in lines if line["what"] == what] for what in ("task", "module", "failed", "end")}
     return Played(
         run.returncode,
@@ -89,6 +94,7 @@ def play(playbook: str, inventory: Path, hosts: int, forks: int, *arguments: str
         found["task"],
         found["module"],
         {line["host"]: line["why"] for line in found["failed"]},
+        {record["host"]: record for report in reports for record in report["hosts"]},
     )
 
 
@@ -102,7 +108,17 @@ def faults(fleet: Fleet, first: Played) -> list[str]:
             found.append(f'{instance.name}: does not say "{instance.reason}", but: {said}')
         elif said and not instance.reason:
             found.append(f"{instance.name}: {said}")
+        found += [f"{instance.name}: in the report, {fault}" for fault in misreported(instance, first.records.get(instance.name, {}))]
     return found
+
+
+def misreported(instance: Instance, record: dict[str, Any]) -> list[str]:
+    """What the report does not say of an instance as it is."""
+    state, reasons = record.get("state"), " ".join(record.get("reasons") or [])
+    if not instance.reason:
+        return [] if state == "migrated" else [f"it is {state}"]
+    wrong = [] if state in AS_BEFORE else [f"it is {state}"]
+    return wrong if instance.reason in reasons else [*wrong, f'"{instance.reason}" is not among its reasons: {reasons}']
 
 
 def floor(folder: Path, inventory: Path, hosts: int, forks: int, modules: int, *arguments: str) -> Played:
@@ -147,7 +163,7 @@ def measure(folder: Path, healthy: int, broken: int, forks: int, verbose: bool) 
             say(f"moved in {first.wall:.0f} s; again")
             only = ("--limit", "all:!broken-*")
             second = play(webui_play.MIGRATE, inventory, healthy, forks, *only)
-            if second.code != 0 or second.failed or " changed=1 " in second.output:
+            if second.code != 0 or second.failed or any(module["changed"] for module in second.modules):
                 raise SystemExit(second.output)
             say(f"again in {second.wall:.0f} s; nothing, as often")
             nothing = floor(folder, inventory, healthy, forks, round(second.modules_each), *only)

@@ -70,7 +70,7 @@ class Instance:
         url = self.service.setting("DATABASE_URL")
         if self.reason:
             return found + (["is not on SQLite any more"] if url else [])
-        return found + ([] if url == self.target.url else ["is not on PostgreSQL"]) + self._unproven()
+        return found + (self._unproven() if url == self.target.url else ["is not on PostgreSQL"])
 
     def _unproven(self) -> list[str]:
         """A run that has ended notes what it has proven, table by table; every row has to be among it, and there."""
@@ -203,6 +203,8 @@ def _full_target(fleet: Fleet, instance: Instance) -> str:
     )
     environment = {**os.environ, "DATABASE_URL": instance.target.url}
     subprocess.run([fleet.venv / "bin" / "alembic", "upgrade", "head"], env=environment, check=True)
+    # What the server has only in memory yet needs its room as well: no checkpoint of the whole server would come to its end without.
+    fleet.server.execute(sql.SQL("CHECKPOINT"))
     free = shutil.disk_usage(disk).free
     (disk / "other").write_bytes(b"\0" * (free - 100_000))
     return "disk is full"

@@ -26,7 +26,19 @@ description:
 """
 
 # These are carried out by Ansible itself, on the controller.
-NO_MODULES = {"assert", "debug", "fail", "include_role", "include_tasks", "include_vars", "meta", "set_fact", "validate_argument_spec"}
+NO_MODULES = {
+    "add_host",
+    "assert",
+    "debug",
+    "fail",
+    "include_role",
+    "include_tasks",
+    "include_vars",
+    "meta",
+    "set_fact",
+    "validate_argument_spec",
+    "webui_fleet",
+}
 
 
 class CallbackModule(CallbackBase):
@@ -70,7 +82,8 @@ class CallbackModule(CallbackBase):
         task = _of(result, "task")
         action = task.action.rpartition(".")[2]
         if action not in NO_MODULES:
-            self._note(what="module", name=task.get_name(), action=action, host=_of(result, "host").get_name())
+            changed = bool(_of(result, "result").get("changed"))
+            self._note(what="module", name=task.get_name(), action=action, host=_of(result, "host").get_name(), changed=changed)
 
     def _failed(self, result: Any) -> None:
         """Also what is rescued: the last one of a host is what it ended with."""
