@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any, Iterator, NamedTuple
 
 # How long a window is open that says only when it begins.
 HOURS_OPEN = 6
@@ -20,12 +20,12 @@ class Window(NamedTuple):
     closes_at: float
 
 
-def window(not_before: Any, not_after: Any, now: datetime) -> Window | None:
+def window(not_before: Any, not_after: Any, now: float) -> Window | None:
     """The window that is open at this time, or else the next one; None where every time is right.
 
     :arg not_before: a time of the day, such as C(02:00), by the clock of the controller.
     :arg not_after: the same. Empty for six hours later.
-    :arg now: with its time zone.
+    :arg now: seconds since 1970.
     :raises ValueError: with what is wrong, when one of the two is no time of the day.
     """
     if not_before in (None, ""):
@@ -37,16 +37,19 @@ def window(not_before: Any, not_after: Any, now: datetime) -> Window | None:
     length = (closes - opens) % (24 * 60)
     if length == 0:
         raise ValueError("webui_not_before and webui_not_after are the same time; leave both out for a window that is always open.")
-    opened = _last(opens, now)
-    if now >= opened + timedelta(minutes=length):
-        opened = _last(opens, now + timedelta(days=1))
-    return Window(opened.timestamp(), (opened + timedelta(minutes=length)).timestamp())
+    return next(found for found in _windows(opens, length, now) if found.opens_at < found.closes_at and now < found.closes_at)
 
 
-def _last(minutes: int, now: datetime) -> datetime:
-    """The last time before now that the clock showed this."""
-    at = now.replace(hour=minutes // 60, minute=minutes % 60, second=0, microsecond=0)
-    return at if at <= now else at - timedelta(days=1)
+def _windows(opens: int, length: int, now: float) -> Iterator[Window]:
+    """Those of yesterday, of today, and so on.
+
+    They are what the clock on the wall shows, without a time zone until the last step: it may be set in between. A window that lies in
+    the hour that is left out then is none.
+    """
+    today = datetime.fromtimestamp(now).replace(hour=0, minute=0, second=0, microsecond=0)
+    for days in range(-1, 4):
+        opened = today + timedelta(days=days, minutes=opens)
+        yield Window(opened.timestamp(), (opened + timedelta(minutes=length)).timestamp())
 
 
 def _minutes(name: str, told: Any) -> int:
