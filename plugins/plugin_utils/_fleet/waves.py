@@ -67,8 +67,11 @@ def machine(host: str, told: Mapping[str, Any]) -> str:
     if told.get("ansible_connection") == "local":
         return "localhost"
     address = str(told.get("ansible_host") or host)
-    port = int(told.get("ansible_port") or 22)
-    return address if port == 22 else f"{address}:{port}"
+    port = str(told.get("ansible_port") or 22)
+    # Behind another port of the controller is another machine: a virtual one, or the end of a tunnel.
+    if port != "22":
+        return f"{address}:{port}"
+    return "localhost" if address in LOOPBACK else address
 
 
 def _server(told: Mapping[str, Any], where: str, machines: Mapping[str, str]) -> str:
@@ -76,7 +79,7 @@ def _server(told: Mapping[str, Any], where: str, machines: Mapping[str, str]) ->
     if delegate:
         where = machines.get(delegate, delegate)
     address = str(told.get("webui_database_host") or "")
-    port = int(told.get("webui_database_port") or 5432)
+    port = str(told.get("webui_database_port") or 5432)
     # A server that is deployed on another host is that one server, whatever its address is called.
     if delegate or address in LOOPBACK or address.startswith("/"):
         return f"{where}, port {port}"
