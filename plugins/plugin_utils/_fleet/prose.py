@@ -23,7 +23,10 @@ def message(record: Mapping[str, Any]) -> str:
         return "\n".join(["Open WebUI is on PostgreSQL, and could not be kept there as it is described. Put right:", *record["reasons"]])
     if record["state"] == "refused" and record["playbook"] == "audit":
         return "\n".join(["NOT READY:", *record["reasons"]])
-    if record["state"] in ("refused", "unreachable", "waiting"):
+    if record["state"] == "waiting":
+        late = "Nothing was stopped: the hours in which it may be were over. What was loaded ahead is kept. Next: run this play again."
+        return "\n".join([late, *record["reasons"]])
+    if record["state"] in ("refused", "unreachable"):
         return "\n".join(["Nothing was stopped. First put right:", *record["reasons"]])
     return "\n".join(lines(record))
 
