@@ -8,12 +8,13 @@ from __future__ import annotations
 import contextlib
 import json
 import shutil
-from datetime import datetime
+import time
 from typing import Any
 
 from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
+from ansible_collections.openwebui.postgres.plugins.module_utils._problems import Problem
 from ansible_collections.openwebui.postgres.plugins.plugin_utils._fleet import prose, waves
 from ansible_collections.openwebui.postgres.plugins.plugin_utils._fleet.exit_status import failing_states
 from ansible_collections.openwebui.postgres.plugins.plugin_utils._fleet.record import FACTS, Told, record
@@ -41,8 +42,8 @@ class ActionModule(ActionBase):
         result = super().run(tmp, task_vars)
         _validation, told = self.validate_argument_spec(
             argument_spec={
-                "state": {"choices": ["begun", "noted", "closed", "ended", "judged"], "required": True},
-                "playbook": {"choices": PLAYBOOKS},
+                "state": {"type": "str", "choices": ["begun", "noted", "closed", "ended", "judged"], "required": True},
+                "playbook": {"type": "str", "choices": PLAYBOOKS},
                 "report_dir": {"type": "str", "default": ""},
                 "inventory": {"type": "list", "elements": "str", "default": []},
                 "canary": {"type": "str", "default": ""},
@@ -52,9 +53,10 @@ class ActionModule(ActionBase):
                 "host": {"type": "dict", "default": {}},
                 "fail_on": {"type": "list", "elements": "str", "default": ["never"]},
                 "noted": {"type": "dict", "default": {}},
+                "wave": {"type": "list", "elements": "str"},
                 "max_fail_percentage": {"type": "float", "default": 0},
             },
-            required_if=[("state", "begun", ["playbook"]), ("state", "noted", ["playbook"])],
+            required_if=[("state", "begun", ["playbook"]), ("state", "noted", ["playbook"]), ("state", "closed", ["wave"])],
         )
         work = {"begun": self._begin, "noted": self._note, "closed": self._close, "ended": self._end, "judged": self._judge}[told["state"]]
         try:
@@ -71,18 +73,18 @@ class ActionModule(ActionBase):
         clashes, hours = waves.clashes(instances), None
         # Whoever only looks is to see everything that there is.
         is_audit = told["playbook"] == "audit"
-        problems = [] if is_audit else [*clashes]
+        problems = [] if is_audit else [Problem("shared", clash) for clash in clashes]
         canary = told["canary"]
         if canary and canary not in hosts:
-            problems.append(f"webui_canary is {canary}, which is not among the hosts of this run; correct it, or leave it out.")
+            missing = f"webui_canary is {canary}, which is not among the hosts of this run; correct it, or leave it out."
+            problems.append(Problem("variable", missing))
         try:
             failing_states(told["playbook"], told["fail_on"])
-            hours = window(told["not_before"], told["not_after"], datetime.now().astimezone())
+            hours = window(told["not_before"], told["not_after"], time.time())
         except ValueError as error:
-            problems.append(str(error))
+            problems.append(Problem("variable", str(error)))
         if problems:
-            said = [{"kind": "run", "message": problem} for problem in problems]
-            return {"failed": True, "msg": "\n".join(["Nothing was stopped. First put right:", *problems]), "problems": said}
+            return _refusal(problems)
         report = Report.begin(told["report_dir"], told["playbook"], hosts, canary, check=bool(self._task.check_mode))
         return {
             "warnings": clashes if is_audit else [],
@@ -117,7 +119,7 @@ class ActionModule(ActionBase):
 
     def _close(self, told: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         report = self._report(told)
-        records = report.close_wave(task_vars["ansible_play_batch"], lambda host: self._fate(host, task_vars))
+        records = report.close_wave(told["wave"], lambda host: self._fate(host, task_vars))
         if len(records) < len(report.hosts):
             Display().display(report.wave_summary(records))
         stopping = sum(record["state"] in STOPS_WAVES for record in records)
@@ -144,12 +146,22 @@ class ActionModule(ActionBase):
         return Report(**_plain(told["run"]))
 
 
+def _refusal(problems: list[Problem]) -> dict[str, Any]:
+    return {
+        "failed": True,
+        "msg": "\n".join(["Nothing was stopped. First put right:", *(problem.message for problem in problems)]),
+        "problems": [problem.as_result() for problem in problems],
+        "problems_total": len(problems),
+    }
+
+
 def _told_of(variables: Any) -> dict[str, Any]:
     """What is not known yet, because it needs what only the host itself can tell, is as if it were not set."""
     told = {}
     for name in TELLING:
         with contextlib.suppress(AnsibleError):
-            if name in variables:
+            # Older releases of Ansible hand back what they could not work out.
+            if name in variables and "{{" not in str(variables[name]):
                 told[name] = variables[name]
     return told
 

@@ -11,7 +11,7 @@ short_description: Order, waves and report of a run over many hosts
 version_added: 0.1.0
 description:
   - Keeps what came of each host in a folder on the controller as the run goes, makes a page of it after each wave, and says it at the end.
-  - Works on the controller alone. No host is connected to.
+  - Works on the controller alone. No host is connected to. In check mode a report is kept as well, since it changes nothing of a host.
   - Used by the playbooks of this collection. The records that it returns and keeps are of use to others.
 options:
   state:
@@ -67,20 +67,25 @@ options:
     description: What O(state=noted) has returned. For O(state=judged).
     type: dict
     default: {}
+  wave:
+    description: The hosts of the wave as it was begun, also those that were lost on the way. Required for O(state=closed).
+    type: list
+    elements: str
   max_fail_percentage:
     description: How much of a wave may go wrong before RV(stop). For O(state=closed).
     type: float
     default: 0
+extends_documentation_fragment:
+  - openwebui.postgres.attributes
 attributes:
-  check_mode:
-    support: full
-    description: Can run in check mode. A report is written then, too, as it changes nothing on any host.
   diff_mode:
     support: none
-    description: Nothing of a host is changed.
+    details:
+      - It changes nothing of a host. What it writes is a report.
   idempotent:
-    support: full
-    description: Repeated, it keeps the same.
+    support: partial
+    details:
+      - O(state=begun) begins another run each time.
 author:
   - openwebui.postgres contributors (@openwebui)
 """
@@ -161,4 +166,42 @@ counts:
   returned: with O(state=ended)
   type: dict
   sample: {"migrated": 99, "restored": 1}
+problems:
+  description:
+    - Why the task was refused. At most a thousand are listed; RV(problems_total) counts them all.
+  returned: when the task is refused
+  type: list
+  elements: dict
+  contains:
+    kind:
+      description: A stable word for programs.
+      returned: always
+      type: str
+    message:
+      description: One line for people.
+      returned: always
+      type: str
+    table:
+      description: The table, where there is one to name.
+      returned: where it applies
+      type: str
+    column:
+      description: The column, where there is one to name.
+      returned: where it applies
+      type: str
+    key:
+      description: The primary key of the row, where there is one to name. Never the row itself.
+      returned: where it applies
+      type: str
+    rule:
+      description: What is special about the value, where it is about one.
+      returned: where it applies
+      type: str
+  sample:
+    - {"kind": "shared", "message": "chat1 and chat2 would share the database openwebui at db.example.org, port 5432; …"}
+problems_total:
+  description: The number of problems, listed or not.
+  returned: when the task is refused
+  type: int
+  sample: 1
 """

@@ -68,17 +68,14 @@ class Report:
         """Keep what came of a host, at once."""
         self._run.note(record)
 
-    def close_wave(self, batch: Sequence[str], fate: Fate) -> list[dict[str, Any]]:
+    def close_wave(self, wave: Sequence[str], fate: Fate) -> list[dict[str, Any]]:
         """Note that a wave has ended.
 
-        :arg batch: those of its hosts that are still there.
+        :arg wave: its hosts, also those that were lost on the way.
         :arg fate: the state of a host that has noted nothing.
         :returns: the records of its hosts.
         """
-        begun = sum(len(wave["hosts"]) for wave in self.told["waves"])
-        place = {host: number for number, host in enumerate(self.hosts)}
-        wave = self.hosts[begun : max(place[host] for host in batch) + 1]
-        self.told["waves"].append({"hosts": wave, "closed_at": time.time()})
+        self.told["waves"].append({"hosts": list(wave), "closed_at": time.time()})
         self._run.keep(self.told)
         records = self._records(wave, fate)
         if self.kept and self._page_is_old():
