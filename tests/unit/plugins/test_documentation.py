@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import yaml
 from ansible.module_utils import basic
+from ansible.plugins.action import ActionBase
 from ansible_collections.openwebui.postgres.plugins.doc_fragments import attributes, connection, engine, instance, source
 from ansible_collections.openwebui.postgres.plugins.module_utils._problems import Problem
 
@@ -28,7 +29,10 @@ FRAGMENTS = {
         "source": source.ModuleDocFragment.DOCUMENTATION,
     }.items()
 }
-MODULES = sorted(path.stem for path in (Path(__file__).resolve().parents[3] / "plugins" / "modules").glob("webui_*.py"))
+PLUGINS = Path(__file__).resolve().parents[3] / "plugins"
+MODULES = sorted(path.stem for path in (PLUGINS / "modules").glob("webui_*.py"))
+# Those of which the controller does all the work: the module is the documentation of an action plugin, and nothing is sent to a host.
+ACTIONS = {name for name in MODULES if "def main()" not in (PLUGINS / "modules" / f"{name}.py").read_text(encoding="utf-8")}
 
 # Those that only look.
 INFO = {"webui_kept", "webui_postgres_preflight", "webui_sqlite_check"} | {name for name in MODULES if name.endswith("info")}
@@ -38,28 +42,43 @@ FINDINGS = {"webui_info", "webui_sqlite_check"}
 METHODS = {name for name in dir(dict) if not name.startswith("_")}
 
 every_module = pytest.mark.parametrize("name", MODULES)
+every_module_of_a_host = pytest.mark.parametrize("name", [name for name in MODULES if name not in ACTIONS])
+every_action = pytest.mark.parametrize("name", sorted(ACTIONS))
 
 
 def load(name: str) -> ModuleType:
     return importlib.import_module(f"ansible_collections.openwebui.postgres.plugins.modules.{name}")
 
 
+def load_action(name: str) -> ModuleType:
+    return importlib.import_module(f"ansible_collections.openwebui.postgres.plugins.action.{name}")
+
+
 class Asked(Exception):
-    """The module has said what options it takes."""
+    """The module, or the action plugin, has said what options it takes."""
 
 
 @pytest.fixture
 def specification(monkeypatch: pytest.MonkeyPatch):
-    """specification(module) -> the arguments it creates its AnsibleModule with"""
+    """specification("webui_info") -> the arguments it creates its AnsibleModule with; of an action plugin, what it holds its own against"""
 
-    def ask(module: ModuleType) -> dict[str, Any]:
-        def answer(**arguments: Any) -> None:
-            raise Asked(arguments)
+    def answer(*_self: Any, **arguments: Any) -> None:
+        raise Asked(arguments)
 
-        monkeypatch.setattr(module, "AnsibleModule", answer)
+    def ask(name: str) -> dict[str, Any]:
+        if name in ACTIONS:
+            action = load_action(name).ActionModule
+            monkeypatch.setattr(ActionBase, "run", lambda *_arguments: {})
+            monkeypatch.setattr(ActionBase, "validate_argument_spec", answer)
+            main = action.__new__(action).run
+            more = {"supports_check_mode": action._supports_check_mode}
+        else:
+            module = load(name)
+            monkeypatch.setattr(module, "AnsibleModule", answer)
+            main, more = module.main, {}
         with pytest.raises(Asked) as caught:
-            module.main()
-        return caught.value.args[0]
+            main()
+        return {**caught.value.args[0], **more}
 
     return ask
 
@@ -109,7 +128,7 @@ def essence(option: dict[str, Any]) -> dict[str, Any]:
 @every_module
 def test_options_are_those_of_the_documentation(name, specification):
     module = load(name)
-    spec = specification(module)["argument_spec"]
+    spec = specification(name)["argument_spec"]
     assert {option: essence(facts) for option, facts in spec.items()} == {
         option: essence(facts) for option, facts in documented(module).items()
     }
@@ -117,9 +136,8 @@ def test_options_are_those_of_the_documentation(name, specification):
 
 @every_module
 def test_check_mode_is_supported_as_documented(name, specification):
-    module = load(name)
-    support = attributes_of(module)["check_mode"]["support"]
-    assert (support == "full") == specification(module)["supports_check_mode"]
+    support = attributes_of(load(name))["check_mode"]["support"]
+    assert (support == "full") == specification(name)["supports_check_mode"]
 
 
 @every_module
@@ -136,18 +154,29 @@ def test_examples_use_options_that_there_are(name):
 
 @every_module
 def test_secrets_in_the_documentation_are_secrets_in_the_code(name, specification):
-    spec = specification(load(name))["argument_spec"]
+    spec = specification(name)["argument_spec"]
     for option, facts in spec.items():
         # One that is true or false asks for a secret, and holds none.
         assert bool(facts.get("no_log")) == (option in SECRETS and facts.get("type") != "bool")
 
 
-@every_module
+@every_module_of_a_host
 def test_every_module_is_in_the_frame(name):
     code = inspect.getsource(load(name))
     assert "module_utils._module import answer" in code
     assert "exit_json" not in code
     assert "except Refused" not in code
+
+
+@every_action
+def test_the_documentation_of_an_action_plugin_does_nothing_itself(name):
+    assert issubclass(load_action(name).ActionModule, ActionBase)
+    assert {one for one in vars(load(name)) if not one.startswith("__")} == {"annotations", "DOCUMENTATION", "EXAMPLES", "RETURN"}
+
+
+@every_action
+def test_the_documentation_of_an_action_plugin_says_where_it_works(name):
+    assert "Works on the controller alone. No host is connected to." in " ".join(yaml.safe_load(load(name).DOCUMENTATION)["description"])
 
 
 @every_module
@@ -193,4 +222,4 @@ def test_a_name_is_noticed_at_every_level():
 
 def test_ansible_module_is_the_real_one():
     """What the tests above replace is what all modules use."""
-    assert all(load(name).AnsibleModule is basic.AnsibleModule for name in MODULES)
+    assert all(load(name).AnsibleModule is basic.AnsibleModule for name in MODULES if name not in ACTIONS)
