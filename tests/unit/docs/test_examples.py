@@ -192,6 +192,8 @@ def test_ansible_reads_all_inventories_and_playbooks(tmp_path: Path) -> None:
         *own,
     ]
     environment = {**os.environ, "ANSIBLE_COLLECTIONS_PATH": str(ROOT / ".collections"), "ANSIBLE_HOME": str(tmp_path)}
+    # The group of the second play is made by the first, which a syntax check does not run.
+    environment["ANSIBLE_HOST_PATTERN_MISMATCH"] = "ignore"
     run = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment, check=False)
     # The group that a run makes of its hosts is not there yet.
     said = [line for line in run.stderr.splitlines() if not line.endswith("ignoring: webui_in_order")]
