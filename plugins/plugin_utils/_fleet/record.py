@@ -72,7 +72,7 @@ def record(told: Told, facts: Mapping[str, Any], rates: Rates) -> dict[str, Any]
     :arg facts: those of C(FACTS) that are there.
     :arg rates: how long things took in earlier runs, for what a move would take.
     """
-    found = {name: facts.get(name) if isinstance(facts.get(name), (dict, list, str)) else {} for name in FACTS}
+    found: dict[str, Any] = {name: facts.get(name) if isinstance(facts.get(name), (dict, list, str)) else {} for name in FACTS}
     moved, ahead = found["webui_migrate_result"], found["webui_migrate_preloaded"]
     state = _state(told, found)
     in_the_way = state in ("refused", "restored", "down", "waiting", "unreachable")
@@ -94,7 +94,9 @@ def record(told: Told, facts: Mapping[str, Any], rates: Rates) -> dict[str, Any]
         "seconds": moved.get("seconds"),
         "road": moved.get("road"),
         "road_reason": moved.get("road_reason"),
-        "ahead": {"bytes": ahead.get("bytes"), "seconds": ahead.get("seconds", {}).get("total")} if found["webui_migrate_ahead"] else None,
+        "ahead": {"bytes": ahead.get("bytes"), "seconds": (ahead.get("seconds") or {}).get("total")}
+        if found["webui_migrate_ahead"]
+        else None,
         "not_ahead": found["webui_migrate_snapshot"].get("msg") if not found["webui_migrate_ahead"] else None,
         "online": told.online,
         "upgrade": _upgrade(found["webui_schema_upgrade"]),
