@@ -192,7 +192,9 @@ def wave_summary(report: dict[str, Any], wave_index: int) -> str:
     begun = run["waves"][wave_index - 1]["closed_at"] if wave_index else run["started_at"]
     if begun is not None and wave["closed_at"] is not None:
         parts.append(f"took {text.seconds(wave['closed_at'] - begun)}")
-    return f"Wave {wave_index + 1} of {len(run['waves'])}: {'; '.join(parts)}"
+    # How many waves there will be is known to nobody but Ansible.
+    begun_so_far = sum(len(wave["hosts"]) for wave in run["waves"][: wave_index + 1])
+    return f"Wave {wave_index + 1}, {begun_so_far:,} of {len(run['hosts']):,} hosts so far: {'; '.join(parts)}"
 
 
 # For other programs
