@@ -104,7 +104,10 @@ def moved(**more: Any) -> Facts:
         "webui_migrate_source": source(),
         "webui_migrate_snapshot": _result(timing=_took(4, 5)),
         "webui_migrate_preloaded": load(timing=_took(5, 9), seconds={"total": 4.0}),
-        "webui_migrate_loads": [{"timing": _took(5, 9)}, {"timing": _took(10, 11)}],
+        "webui_migrate_loads": [
+            {"timing": _took(5, 9), "road": "full", "changed": True},
+            {"timing": _took(10, 11), "road": "differences", "changed": True},
+        ],
         "webui_migrate_ahead": "/var/lib/openwebui-postgres/open-webui/snapshot/webui.db",
         "webui_instance_at_rest": _result(timing=_took(12, 14), stopped_at=BEGAN + 12, at_rest_at=BEGAN + 14),
         "webui_migrate_result": load(),

@@ -14,6 +14,9 @@ REPAIRS_LISTED = 10
 
 def lines(record: Mapping[str, Any]) -> list[str]:
     """All there is to say of a host."""
+    if record["state"] in ("lost", "pending"):
+        # It has noted nothing.
+        return [f"{record['host']}: {record['note']}.", *_still_to_be_done(record)]
     return [line for line in _SAID[record["playbook"]](record) if line]
 
 
@@ -191,7 +194,7 @@ def _backed_up(record: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _still_to_be_done(record: Mapping[str, Any]) -> Iterator[str]:
-    for line in record["todo"]:
+    for line in record.get("todo", []):
         yield f"Still to be done: {line}"
 
 

@@ -152,7 +152,7 @@ def test_a_move_of_an_older_file_that_was_not_loaded_ahead() -> None:
         webui_migrate_ahead="",
         webui_migrate_snapshot={"failed": True, "msg": "No room for a snapshot."},
         webui_schema_upgrade={"needed": True, "from": "aaaa", "to": "bbbb"},
-        webui_migrate_result=facts.load(road="everything", road_reason="nothing was loaded ahead", already_migrated=True),
+        webui_migrate_result=facts.load(road="full", road_reason="nothing was loaded ahead", already_migrated=True),
         webui_cutover_result={},
     )
     lines = said("migrate", found, findings=["No backup."])
