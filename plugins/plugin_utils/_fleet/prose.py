@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Iterator, Mapping
 
-from ansible.module_utils.common.text.formatters import bytes_to_human
+from . import amounts
 
 REPAIRS_LISTED = 10
 
@@ -226,7 +226,7 @@ def _place(record: Mapping[str, Any]) -> str:
 
 
 def _size(size: int | None) -> str:
-    return str(bytes_to_human(size or 0))
+    return amounts.size(size or 0)
 
 
 _SAID = {"audit": _audited, "migrate": _migrated, "rollback": _rolled_back}
