@@ -62,7 +62,7 @@ class ActionModule(ActionBase):
         try:
             result.update(changed=False, **work(told, task_vars or {}))
         except OSError as error:
-            raise AnsibleActionFail(f"{error.filename or 'the folder of reports'}: {error.strerror}; correct webui_report_dir") from error
+            raise AnsibleActionFail(f"{error.filename or 'the folder of reports'}: {error.strerror}; correct webui_report_dir") from None
         return result
 
     def _begin(self, told: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:

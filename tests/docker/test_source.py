@@ -139,7 +139,7 @@ def test_the_audit_sees_the_file_and_its_log(bound: WebUIContainer, audited: Run
     assert "NOT READY" not in audited.output, audited.end
     assert audited.output.count("READY to be moved") == 2
     # SQLite keeps the log open, so that both have one.
-    assert " and 0.00 Bytes of write-ahead log" not in audited.output
+    assert " and 0 B of write-ahead log" not in audited.output
     assert "/chat data.sqlite" in audited.output
     assert str(bound.database) in audited.output
 

@@ -31,7 +31,7 @@ def test_a_link_is_followed_there_and_back(site: SiteMaker) -> None:
     audit = place.play(webui_play.AUDIT).succeeded()
     assert "NOT READY" not in audit.output
     assert f"leads to {fast}/real.db" in audit.output
-    assert " and 0.00 Bytes of write-ahead log" not in audit.output
+    assert " and 0 B of write-ahead log" not in audit.output
     place.play().succeeded()
     assert place.database_url()
     assert differences(repaired(before), snapshot(place.service.client(), place.world, users=1)) == []

@@ -154,7 +154,7 @@ def test_a_link_and_its_log_are_seen_by_an_audit(place: Place) -> None:
     audit = place.play(webui_play.AUDIT).succeeded()
     assert "NOT READY" not in audit.output, audit.end
     assert f"{place.database} leads to {real}." in audit.output
-    assert " and 0.00 Bytes of write-ahead log" not in audit.output
+    assert " and 0 B of write-ahead log" not in audit.output
     place.play().succeeded()
 
 

@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, openwebui.postgres contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Numbers and times as pages say them. What is not known is the empty string."""
+"""Numbers and times as pages say them, and sizes as everything does. What is not known is the empty string."""
 
 from __future__ import annotations
 

@@ -7,13 +7,16 @@ from __future__ import annotations
 
 from typing import Any, Iterator, Mapping
 
-from ansible.module_utils.common.text.formatters import bytes_to_human
+from . import amounts
 
 REPAIRS_LISTED = 10
 
 
 def lines(record: Mapping[str, Any]) -> list[str]:
     """All there is to say of a host."""
+    if record["state"] in ("lost", "pending"):
+        # It has noted nothing.
+        return [f"{record['host']}: {record['note']}.", *_still_to_be_done(record)]
     return [line for line in _SAID[record["playbook"]](record) if line]
 
 
@@ -191,7 +194,7 @@ def _backed_up(record: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _still_to_be_done(record: Mapping[str, Any]) -> Iterator[str]:
-    for line in record["todo"]:
+    for line in record.get("todo", []):
         yield f"Still to be done: {line}"
 
 
@@ -223,7 +226,7 @@ def _place(record: Mapping[str, Any]) -> str:
 
 
 def _size(size: int | None) -> str:
-    return str(bytes_to_human(size or 0))
+    return amounts.size(size or 0)
 
 
 _SAID = {"audit": _audited, "migrate": _migrated, "rollback": _rolled_back}

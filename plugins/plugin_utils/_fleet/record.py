@@ -72,7 +72,7 @@ def record(told: Told, facts: Mapping[str, Any], rates: Rates) -> dict[str, Any]
     :arg facts: those of C(FACTS) that are there.
     :arg rates: how long things took in earlier runs, for what a move would take.
     """
-    found: dict[str, Any] = {name: facts.get(name) if isinstance(facts.get(name), (dict, list, str)) else {} for name in FACTS}
+    found: dict[str, Any] = {name: _registered(facts.get(name)) for name in FACTS}
     moved, ahead = found["webui_migrate_result"], found["webui_migrate_preloaded"]
     state = _state(told, found)
     in_the_way = state in ("refused", "restored", "down", "waiting", "unreachable")
@@ -116,6 +116,13 @@ def record(told: Told, facts: Mapping[str, Any], rates: Rates) -> dict[str, Any]
     return {**whole, "note": _note(whole)}
 
 
+def _registered(result: Any) -> Any:
+    """What is there of a result. Ansible registers also what it has skipped."""
+    if isinstance(result, dict):
+        return {} if result.get("skipped") else result
+    return result if isinstance(result, (list, str)) else {}
+
+
 def _state(told: Told, found: Mapping[str, Any]) -> str:
     if found["webui_instance_info"].get("unreachable"):
         return "unreachable"
@@ -148,7 +155,7 @@ def _reasons(told: Told, found: Mapping[str, Any]) -> list[str]:
 
 def _todo(told: Told, found: Mapping[str, Any], in_the_way: bool) -> list[str]:
     orphans = found["webui_migrate_orphans_restored"]
-    is_not_restored = told.playbook == "rollback" and orphans and "restored" not in orphans and not orphans.get("skipped")
+    is_not_restored = told.playbook == "rollback" and orphans and "restored" not in orphans
     return [
         *(found["webui_instance_switched"].get("advice") or []),
         *([f"Orphaned rows were not put back: {orphans.get('msg', '')} Open WebUI does not miss them."] if is_not_restored else []),

@@ -96,8 +96,8 @@ class Report:
             shutil.rmtree(self.folder.parent.parent, ignore_errors=True)
         records = whole["hosts"]
         if len(records) == 1:
-            # A task that fails says why by itself. An audit that finds something does not fail.
-            is_said = self.told["playbook"] != "audit" and states.failed(records[0]["state"])
+            # A task that fails says why by itself. An audit that finds something does not; no task is left of a host that was lost.
+            is_said = self.told["playbook"] != "audit" and states.failed(records[0]["state"]) and records[0]["state"] != "lost"
             return ([] if is_said else prose.lines(records[0])) + ([f"Report: {self.page}"] if self.kept else [])
         return [*table.table(whole, width, str(self.page or "")), *(self._reasons(records) if self.told["playbook"] == "audit" else [])]
 

@@ -10,7 +10,7 @@ import io
 from datetime import datetime, timezone
 from typing import Any, Callable, Iterable, NamedTuple
 
-from ansible_collections.openwebui.postgres.plugins.plugin_utils._fleet import states, text
+from ansible_collections.openwebui.postgres.plugins.plugin_utils._fleet import amounts, states, text
 
 Record = dict[str, Any]
 
@@ -93,17 +93,17 @@ _ROWS = _Column("rows", _or_empty("{:,}".format, _rows))
 _ORPHANS = _Column("orphans", _or_empty("{:,}".format, _orphans))
 _MOVED = (
     _ROWS,
-    _Column("size", _or_empty(text.size, _bytes)),
+    _Column("size", _or_empty(amounts.size, _bytes)),
     _Column("downtime", _or_empty(text.seconds, _at("downtime", "seconds"))),
 )
 _AUDITED = (
     _Column("runtime", _or_empty(text.one_line, _at("instance", "runtime")), figures=False),
     _Column("version", _or_empty(text.one_line, _at("instance", "version")), figures=False),
-    _Column("size", _or_empty(text.size, _source_bytes)),
+    _Column("size", _or_empty(amounts.size, _source_bytes)),
     _ROWS,
     _ORPHANS,
     _Column("database", _or_empty(str, _database), figures=False),
-    _Column("disk", _or_empty(text.size, _at("estimate", "disk_bytes"))),
+    _Column("disk", _or_empty(amounts.size, _at("estimate", "disk_bytes"))),
     _Column("online", _or_empty(text.seconds, _at("estimate", "online_seconds"))),
     _Column("downtime", _or_empty(text.seconds, _at("estimate", "downtime_seconds"))),
 )
@@ -192,7 +192,9 @@ def wave_summary(report: dict[str, Any], wave_index: int) -> str:
     begun = run["waves"][wave_index - 1]["closed_at"] if wave_index else run["started_at"]
     if begun is not None and wave["closed_at"] is not None:
         parts.append(f"took {text.seconds(wave['closed_at'] - begun)}")
-    return f"Wave {wave_index + 1} of {len(run['waves'])}: {'; '.join(parts)}"
+    # How many waves there will be is known to nobody but Ansible.
+    begun_so_far = sum(len(wave["hosts"]) for wave in run["waves"][: wave_index + 1])
+    return f"Wave {wave_index + 1}, {begun_so_far:,} of {len(run['hosts']):,} hosts so far: {'; '.join(parts)}"
 
 
 # For other programs

@@ -76,15 +76,6 @@ def seconds(value: float) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
-def size(value: float) -> str:
-    """So many bytes, in the units of disks."""
-    for unit in ("B", "kB", "MB", "GB"):
-        if value < 999.5:
-            return f"{value:.0f} {unit}" if unit == "B" or value >= 99.95 else f"{value:.1f} {unit}"
-        value /= 1000
-    return f"{value:,.1f} TB"
-
-
 def rows(value: int) -> str:
     """So many rows, for a sentence."""
     if value >= 1_000_000:

@@ -45,7 +45,18 @@ def test_durations(seconds: float, said: str) -> None:
 
 @pytest.mark.parametrize(
     ("number", "said"),
-    [(0, "0 B"), (999, "999 B"), (1000, "1.0 kB"), (999_999, "1.0 MB"), (1_450_000, "1.4 MB"), (123_456_789, "123 MB"), (5e15, "5.0 PB")],
+    [
+        (0, "0 B"),
+        (999, "999 B"),
+        (1000, "1.0 kB"),
+        (1450, "1.4 kB"),
+        (999_960, "1.0 MB"),
+        (1_450_000, "1.4 MB"),
+        (123_456_789, "123 MB"),
+        (4.2e9, "4.2 GB"),
+        (5e15, "5.0 PB"),
+        (2e19, "20,000 PB"),
+    ],
 )
 def test_sizes(number: float, said: str) -> None:
     assert amounts.size(number) == said

@@ -127,14 +127,14 @@ def test_a_wave_is_one_line_with_the_names_of_those_that_went_wrong():
     waves = [{"hosts": [f"chat{number}" for number in range(1, 7)], "closed_at": 75.0}, {"hosts": ["chat7"], "closed_at": None}]
     run = report(*hosts, waves=waves)
     assert wave_summary(run, 0) == (
-        "Wave 1 of 2: 1 migrated, 5 restored (chat2, chat3, chat4 and 2 more); 1,345 rows; longest downtime 14 s; took 70 s"
+        "Wave 1, 6 of 7 hosts so far: 1 migrated, 5 restored (chat2, chat3, chat4 and 2 more); 1,345 rows; longest downtime 14 s; took 70 s"
     )
-    assert wave_summary(run, 1) == "Wave 2 of 2: 1 migrated; 1 row; longest downtime 99 s"
+    assert wave_summary(run, 1) == "Wave 2, 7 of 7 hosts so far: 1 migrated; 1 row; longest downtime 99 s"
 
 
 def test_a_later_wave_begins_when_the_one_before_was_closed():
     waves = [{"hosts": ["a"], "closed_at": 75.0}, {"hosts": ["b"], "closed_at": 80.0}]
-    assert wave_summary(report(host("a"), host("b"), waves=waves), 1) == "Wave 2 of 2: 1 migrated; took 5.0 s"
+    assert wave_summary(report(host("a"), host("b"), waves=waves), 1) == "Wave 2, 2 of 2 hosts so far: 1 migrated; took 5.0 s"
 
 
 # For other programs

@@ -75,23 +75,6 @@ def test_durations(value, written):
     assert text.seconds(value) == written
 
 
-@pytest.mark.parametrize(
-    ("value", "written"),
-    [
-        (0, "0 B"),
-        (999, "999 B"),
-        (1450, "1.4 kB"),
-        (1_450_000, "1.4 MB"),
-        (999_960, "1.0 MB"),
-        (145_000_000, "145 MB"),
-        (4.2e9, "4.2 GB"),
-        (2e15, "2,000.0 TB"),
-    ],
-)
-def test_sizes(value, written):
-    assert text.size(value) == written
-
-
 @pytest.mark.parametrize(("value", "written"), [(1, "1 row"), (0, "0 rows"), (999_999, "999,999 rows"), (1_234_567, "1.2 million rows")])
 def test_rows(value, written):
     assert text.rows(value) == written
