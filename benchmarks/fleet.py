@@ -13,6 +13,7 @@ import argparse
 import json
 import os
 import resource
+import signal
 import subprocess
 import sys
 import tempfile
@@ -213,6 +214,8 @@ def main() -> int:
     parser.add_argument("--forks", type=int, default=10, help="of Ansible (default: 10)")
     parser.add_argument("--verbose", action="store_true", help="also the slowest tasks of the second run")
     options = parser.parse_args()
+    # Whoever ends it early leaves no instance running and nothing mounted either.
+    signal.signal(signal.SIGTERM, lambda *_ignored: sys.exit(1))
     rows = []
     with tempfile.TemporaryDirectory(prefix="webui-fleet-") as folder:
         for hosts in sorted(options.hosts):
