@@ -19,12 +19,16 @@ from .processes import call
 SITE = paths.LAB / "site"
 COLLECTION = "openwebui.postgres"
 ANSIBLE = "https://docs.ansible.com/projects/ansible/latest/"
+CONFIGURATION = "reference_appendices/config.html"
 # The labels of Ansible's own pages that antsibull-docs refers to.
 LABELS = {
     "action_plugins": "plugins/action.html",
-    "ansible_configuration_settings": "reference_appendices/config.html",
+    "callback_plugins": "plugins/callback.html",
+    "ansible_configuration_settings": CONFIGURATION,
     "common_return_values": "reference_appendices/common_return_values.html",
 }
+# Variables that belong to Ansible's own options, which the callback shares.
+ENVIRONMENT = ("ANSIBLE_DISPLAY_SKIPPED_HOSTS", "ANSIBLE_SHOW_CUSTOM_STATS")
 PLUGIN = re.compile(r"<(ansible_collections\.(\w+)\.(\w+)\.(\w+_(?:\w+)))>")
 CONF = """\
 project = {collection!r}
@@ -72,4 +76,5 @@ def _inventory(labels: dict[str, str]) -> bytes:
     """Sphinx's own form of such a list."""
     head = "# Sphinx inventory version 2\n# Project: ansible\n# Version: \n# The remainder of this file is compressed using zlib.\n"
     lines = [f"{label} std:label -1 {page} {label}\n" for label, page in sorted(labels.items())]
+    lines += [f"{name} std:envvar -1 {CONFIGURATION}#envvar-{name} {name}\n" for name in ENVIRONMENT]
     return head.encode() + zlib.compress("".join(lines).encode())

@@ -15,7 +15,7 @@ from typing import Any, Callable, Iterator, Sequence
 from . import history, page, prose, states, store, table, waves
 from .estimate import Rates, rates_of
 
-# A page holds all hosts. Where waves are short, it is not made anew for each of them.
+# A page holds all hosts, so it is not made anew for each of them.
 SECONDS_BETWEEN_PAGES = 10.0
 RUNS_IN_INDEX = 200
 REASONS_SAID = 20
@@ -47,7 +47,10 @@ class Report:
         order = waves.ordered(hosts, canary, past)
         rates = rates_of(store.moves(reports)) if playbook == "audit" else Rates()
         run = store.Run.begin(reports, {"playbook": playbook, "check": check, "hosts": order, "rates": rates._asdict()})
-        return cls(str(run.folder), bool(report_dir))
+        report = cls(str(run.folder), bool(report_dir))
+        # Where all hosts of a wave are lost, Ansible ends without another word, so there is a page from the beginning.
+        report._write_unless_fresh(_not_begun)
+        return report
 
     @property
     def hosts(self) -> list[str]:
@@ -67,6 +70,7 @@ class Report:
     def note(self, record: dict[str, Any]) -> None:
         """Keep what came of a host, at once."""
         self._run.note(record)
+        self._write_unless_fresh(_not_begun)
 
     def close_wave(self, wave: Sequence[str], fate: Fate) -> list[dict[str, Any]]:
         """Note that a wave has ended.
@@ -75,11 +79,12 @@ class Report:
         :arg fate: the state of a host that has noted nothing.
         :returns: the records of its hosts.
         """
-        self.told["waves"].append({"hosts": list(wave), "closed_at": time.time()})
-        self._run.keep(self.told)
+        waves, now = self.told["waves"], time.time()
+        is_short = bool(waves) and now - waves[-1]["closed_at"] <= SECONDS_BETWEEN_PAGES
+        waves.append({"hosts": list(wave), "closed_at": now})
         records = self._records(wave, fate)
-        if self.kept and self._page_is_old():
-            self._write(self._whole(fate))
+        self._write_unless_fresh(fate, SECONDS_BETWEEN_PAGES if is_short else 0)
+        self._run.keep(self.told)
         return records
 
     def wave_summary(self, records: Sequence[dict[str, Any]]) -> str:
@@ -92,6 +97,7 @@ class Report:
         whole = self._whole(fate)
         if self.kept:
             self._write(whole)
+            self._run.keep(self.told)
         else:
             shutil.rmtree(self.folder.parent.parent, ignore_errors=True)
         records = whole["hosts"]
@@ -123,14 +129,14 @@ class Report:
     def _whole(self, fate: Fate) -> dict[str, Any]:
         return {"run": self.told, "hosts": self._records(self.hosts, fate)}
 
-    def _page_is_old(self) -> bool:
+    def _write_unless_fresh(self, fate: Fate, seconds: float = SECONDS_BETWEEN_PAGES) -> None:
         path = self.folder / "report.html"
-        return not path.exists() or time.time() - path.stat().st_mtime > SECONDS_BETWEEN_PAGES
+        if self.kept and (not seconds or not path.exists() or time.time() - path.stat().st_mtime > seconds):
+            self._write(self._whole(fate))
 
     def _write(self, whole: dict[str, Any]) -> None:
         self.told["counts"] = states.counts(whole["hosts"])
         self.told["rows"] = sum(record.get("rows") or 0 for record in whole["hosts"])
-        self._run.keep(self.told)
         store.write(self.folder / "report.json", json.dumps(whole) + "\n")
         store.write(self.folder / "report.csv", table.csv_text(whole))
         store.write(self.folder / "report.html", page.render(whole))
@@ -139,8 +145,13 @@ class Report:
     def _runs(self) -> Iterator[dict[str, Any]]:
         for _number, run in zip(range(RUNS_IN_INDEX), store.earlier_runs(self.folder.parent.parent)):
             try:
-                told = run.told()
+                told = self.told if run.folder == self.folder else run.told()
             except (OSError, ValueError):
                 # Somebody's own folder, or one of a run that was killed before it had begun.
                 continue
             yield {"run": told, "counts": told.get("counts", {}), "rows": told.get("rows", 0)}
+
+
+def _not_begun(host: str) -> str:
+    """As far as anybody knows while others are at work."""
+    return "pending"

@@ -128,8 +128,8 @@ def test_the_page_is_not_made_anew_more_often_than_somebody_looks(tmp_path: Path
 
     def close(host: str) -> bool:
         """Whether the page was made anew."""
-        note(report, host)
-        before = report.page.stat().st_ino if report.page.exists() else None
+        before = report.page.stat().st_ino
+        note(again(report), host)
         again(report).close_wave([host], fate)
         after = report.page.stat()
         if after.st_ino != before:
