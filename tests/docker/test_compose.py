@@ -304,7 +304,8 @@ def test_every_way_to_write_a_compose_file(docker: Docker, look: Callable[..., R
         service = result["services"]["chat"]
         host = "127.0.0.1" if name == "host-network" else "pg"
         # Compose doubles "$" in what it prints, and percent-encoding leaves none.
-        assert service["environment"]["DATABASE_URL"] == f"postgresql://openwebui:s3cr3t%20%24x%27%22%5C@{host}:5432/openwebui", name
+        database = f"openwebui_{name.replace('-', '_')}"
+        assert service["environment"]["DATABASE_URL"] == f"postgresql://{database}:s3cr3t%20%24x%27%22%5C@{host}:5432/{database}", name
         assert not service["environment"].get("DATABASE_TYPE"), name
         assert (service["environment"]["DATABASE_POOL_SIZE"], service["environment"]["WEBUI_SECRET_KEY"]) == ("15", "mine"), name
         assert ("pg" in (service.get("networks") or {})) == (name != "host-network"), name

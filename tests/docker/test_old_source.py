@@ -105,7 +105,7 @@ def play(variables: dict[str, Any], scratch: Scratch) -> Callable[..., webui_pla
 
 def postgres(docker: Docker, variables: dict[str, Any], sql: str) -> list[str]:
     name = variables["webui_postgres_container_name"]
-    return docker.cli("exec", "--user", "postgres", name, "psql", "-d", "openwebui", "-Atc", sql).splitlines()
+    return docker.cli("exec", "--user", "postgres", name, "psql", "-d", "openwebui_host", "-Atc", sql).splitlines()
 
 
 def copies(variables: dict[str, Any]) -> list[Path]:

@@ -201,7 +201,7 @@ def test_a_first_look_tells_and_makes_nothing(docker: Docker, hosts: Hosts, eigh
     assert rehearsal.changed == 1
     folder, network = eighteen.folder, eighteen.variables["webui_postgres_network"]
     made = [folder, folder / "secrets", eighteen.data, f"network {network}", folder / "secrets" / "superuser"]
-    for what in (*made, folder / "secrets" / "owner-openwebui"):
+    for what in (*made, folder / "secrets" / "owner-openwebui_eighteen"):
         assert f'-    "{what}": "absent"' in rehearsal.output, rehearsal.end
     assert not eighteen.folder.exists()
     assert not docker.exists(eighteen.container)
@@ -297,7 +297,7 @@ def test_what_is_not_as_it_should_be_is_put_right(
 def test_every_instance_has_a_database_and_an_owner_without_more_rights(
     later_run: tuple[Run, dict[str, str], Server], eighteen: Server
 ) -> None:
-    owners = {"openwebui": ("openwebui", ""), "second-db": ("second/owner", ""), "third": ("third", CHOSEN)}
+    owners = {"openwebui_eighteen": ("openwebui_eighteen", ""), "second-db": ("second/owner", ""), "third": ("third", CHOSEN)}
     with eighteen.connect() as connection:
         for database, (owner, _password) in owners.items():
             rights = connection.execute(

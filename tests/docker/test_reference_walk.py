@@ -78,7 +78,7 @@ def orphans(database: Path) -> collections.Counter[str]:
 def postgres(docker: Docker, variables: dict[str, Any], sql: str) -> str:
     """Ask the server, inside its container."""
     name = variables.get("webui_postgres_container_name", "openwebui-postgres")
-    return docker.cli("exec", "--user", "postgres", name, "psql", "-d", "openwebui", "-Atc", sql)
+    return docker.cli("exec", "--user", "postgres", name, "psql", "-d", "openwebui_host", "-Atc", sql)
 
 
 def test_the_source_has_orphans(webui: WebUIContainer, before: object) -> None:
@@ -137,11 +137,11 @@ def test_it_is_the_same_container_but_for_its_database(
 
 
 def test_the_server_sees_it(docker: Docker, variables: dict[str, Any], world: World, migrated: Run) -> None:
-    sessions = "SELECT count(*) FROM pg_stat_activity WHERE datname = 'openwebui' AND usename = 'openwebui'"
+    sessions = "SELECT count(*) FROM pg_stat_activity WHERE datname = 'openwebui_host' AND usename = 'openwebui_host'"
     assert int(postgres(docker, variables, sessions)) > 0
     assert postgres(docker, variables, "SHOW server_version_num").startswith("18")
     assert int(postgres(docker, variables, 'SELECT count(*) FROM "user"')) == len(world.accounts)
-    assert postgres(docker, variables, "SELECT rolsuper FROM pg_roles WHERE rolname = 'openwebui'") == "f"
+    assert postgres(docker, variables, "SELECT rolsuper FROM pg_roles WHERE rolname = 'openwebui_host'") == "f"
 
 
 def test_everybody_can_sign_in_again(webui: WebUIContainer, world: World, migrated: Run) -> None:

@@ -244,7 +244,7 @@ def test_the_connection_is_encrypted_and_verified(docker: Docker, scenes: dict[s
     environment = scenes["tls"].webui.environment
     assert "sslmode=verify-full" in environment["DATABASE_URL"]
     assert environment["PGSSLROOTCERT"].startswith(DATA_INSIDE)
-    query = "SELECT count(*) FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) WHERE datname = 'openwebui' AND ssl"
+    query = "SELECT count(*) FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) WHERE datname = 'openwebui_tls' AND ssl"
     assert int(docker.exec(scratch.name("tls-postgres"), "psql", "-U", "postgres", "-Atc", query)) > 0
 
 
