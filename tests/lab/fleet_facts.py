@@ -34,7 +34,7 @@ def instance(kind: str = "sqlite", running: bool = True, **more: Any) -> Facts:
             "version": "0.12.4",
             "running": running,
             "missing": False,
-            "database": {"kind": kind, "where": where, "set_by": ["DATABASE_URL"], "url": SECRET},
+            "database": {"kind": kind, "where": where, "on_target": kind == "postgresql", "set_by": ["DATABASE_URL"], "url": SECRET},
             "environment": {"WEBUI_SECRET_KEY": SECRET},
             "source": {"exists": True, "size": 1_400_000, "real_path": "/srv/open-webui/webui.db"},
             "free_bytes": {"state": 9_000_000_000},

@@ -108,7 +108,8 @@ def _migrated(record: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _on_postgresql(record: Mapping[str, Any]) -> bool:
-    return bool(record["instance"]["database"]["kind"] == "postgresql")
+    """Whether it is on the database that this run is about, not on one of somebody else."""
+    return bool(record["instance"]["database"]["on_target"])
 
 
 def _failed(record: Mapping[str, Any]) -> Iterator[str]:

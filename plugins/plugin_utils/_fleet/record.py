@@ -175,7 +175,7 @@ def _instance(told: Told, info: Mapping[str, Any]) -> dict[str, Any]:
         "missing": bool(instance.get("missing")),
         "data_dir": told.data_dir,
         "sqlite_path": told.sqlite_path,
-        "database": {"kind": database.get("kind"), "where": database.get("where")},
+        "database": {name: database.get(name) for name in ("kind", "where", "on_target")},
     }
 
 

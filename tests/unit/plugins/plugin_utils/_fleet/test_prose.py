@@ -211,6 +211,11 @@ def test_one_that_is_on_postgresql_and_could_not_be_kept_there() -> None:
     ]
 
 
+def test_one_that_is_on_a_postgresql_of_somebody_else_was_not_stopped() -> None:
+    elsewhere = facts.instance(database={"kind": "postgresql", "where": "db9:5432/other", "on_target": False})
+    assert said("migrate", facts.looked(webui_instance_info=elsewhere), findings=["It uses another."]) == [FIRST, "It uses another."]
+
+
 def test_one_whose_hours_were_over_is_told_what_comes_next() -> None:
     assert said("migrate", facts.looked(), window_over=True) == [
         "Nothing was stopped: the hours in which it may be were over. What was loaded ahead is kept. Next: run this play again."
