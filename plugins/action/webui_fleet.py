@@ -71,9 +71,9 @@ class ActionModule(ActionBase):
         machines = {host: waves.machine(host, values) for host, values in known.items()}
         instances = [waves.instance(host, values, machines) for host, values in known.items()]
         clashes, hours = waves.clashes(instances), None
-        # Whoever only looks is to see everything that there is.
-        is_audit = told["playbook"] == "audit"
-        problems = [] if is_audit else [Problem("shared", clash) for clash in clashes]
+        # Whoever only looks is to see everything that there is, and nobody is to be kept from going back.
+        is_move = told["playbook"] == "migrate"
+        problems = [Problem("shared", clash) for clash in clashes] if is_move else []
         canary = told["canary"]
         if canary and canary not in hosts:
             missing = f"webui_canary is {canary}, which is not among the hosts of this run; correct it, or leave it out."
@@ -87,7 +87,7 @@ class ActionModule(ActionBase):
             return _refusal(problems)
         report = Report.begin(told["report_dir"], told["playbook"], hosts, canary, check=bool(self._task.check_mode))
         return {
-            "warnings": clashes if is_audit else [],
+            "warnings": [] if is_move else clashes,
             "run": {"folder": str(report.folder), "kept": report.kept},
             "hosts": report.hosts,
             "opens_at": hours.opens_at if hours else None,

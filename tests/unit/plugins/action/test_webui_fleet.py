@@ -128,8 +128,9 @@ def test_all_that_is_wrong_is_said_at_once_and_nothing_is_left(fleet: Fleet) -> 
     assert not fleet.reports.exists()
 
 
-def test_an_audit_only_warns_of_what_hosts_would_share(fleet: Fleet) -> None:
-    fleet.playbook = "audit"
+@pytest.mark.parametrize("playbook", ["audit", "rollback"])
+def test_what_hosts_would_share_is_a_warning_where_nothing_is_moved(fleet: Fleet, playbook: str) -> None:
+    fleet.playbook = playbook
     fleet.hosts = {name: {"ansible_host": "192.0.2.1"} for name in fleet.hosts}
     answer = fleet.begin()
     assert "failed" not in answer
