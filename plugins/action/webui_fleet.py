@@ -54,7 +54,8 @@ class ActionModule(ActionBase):
                 "fail_on": {"type": "list", "elements": "str", "default": ["never"]},
                 "noted": {"type": "dict", "default": {}},
                 "wave": {"type": "list", "elements": "str"},
-                "max_fail_percentage": {"type": "float", "default": 0},
+                "max_fail_percentage": {"type": "raw", "default": 0},
+                "at_once": {"type": "raw", "default": 1},
             },
             required_if=[("state", "begun", ["playbook"]), ("state", "noted", ["playbook"]), ("state", "closed", ["wave"])],
         )
@@ -83,6 +84,14 @@ class ActionModule(ActionBase):
             hours = window(told["not_before"], told["not_after"], time.time())
         except ValueError as error:
             problems.append(Problem("variable", str(error)))
+        percentage = _number(str(told["max_fail_percentage"]).rstrip("%"))
+        if percentage is None:
+            what = f'webui_max_fail_percentage is "{told["max_fail_percentage"]}", which is no number; write it like 10.'
+            problems.append(Problem("variable", what))
+        at_once = _number(str(told["at_once"])) or 0
+        if at_once < 1:
+            what = f'webui_cutover_at_once is "{told["at_once"]}", which is no number of hosts; write it like 5.'
+            problems.append(Problem("variable", what))
         if problems:
             return _refusal(problems)
         report = Report.begin(told["report_dir"], told["playbook"], hosts, canary, check=bool(self._task.check_mode))
@@ -90,6 +99,8 @@ class ActionModule(ActionBase):
             "warnings": [] if is_move else clashes,
             "run": {"folder": str(report.folder), "kept": report.kept},
             "hosts": report.hosts,
+            "max_fail_percentage": percentage,
+            "at_once": int(at_once),
             "opens_at": hours.opens_at if hours else None,
             "closes_at": hours.closes_at if hours else None,
             "neighbours": waves.neighbours(instances),
@@ -123,7 +134,7 @@ class ActionModule(ActionBase):
         if len(records) < len(report.hosts):
             Display().display(report.wave_summary(records))
         stopping = sum(record["state"] in STOPS_WAVES for record in records)
-        return {"stop": 100 * stopping > told["max_fail_percentage"] * len(records)}
+        return {"stop": 100 * stopping > float(told["max_fail_percentage"]) * len(records)}
 
     def _end(self, told: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
         report = self._report(told)
@@ -164,6 +175,13 @@ def _told_of(variables: Any) -> dict[str, Any]:
             if name in variables and "{{" not in str(variables[name]):
                 told[name] = variables[name]
     return told
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
 
 
 def _plain(value: Any) -> Any:

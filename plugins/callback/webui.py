@@ -56,9 +56,7 @@ from ansible_collections.openwebui.postgres.plugins.plugin_utils._fleet import t
 
 INDENT = "    "
 # What an operator sees nothing of: a phase of nothing else has no line. Those of this collection speak for themselves.
-SILENT = frozenset(
-    ("add_host", "assert", "group_by", "include_vars", "meta", "set_fact", "validate_argument_spec", "webui_fleet", "webui_report")
-)
+SILENT = frozenset(("add_host", "assert", "group_by", "include_vars", "meta", "set_fact", "validate_argument_spec", "webui_fleet"))
 HIDDEN = "what it says is hidden, because no_log is set"
 # The last lines of what a program has said are shown with its failure.
 OUTPUT_LINES = 10

@@ -72,9 +72,13 @@ options:
     type: list
     elements: str
   max_fail_percentage:
-    description: How much of a wave may go wrong before RV(stop). For O(state=closed).
-    type: float
+    description: How much of a wave may go wrong before RV(stop), in percent. For O(state=begun) and O(state=closed).
+    type: raw
     default: 0
+  at_once:
+    description: How many hosts are stopped at the same time. For O(state=begun).
+    type: raw
+    default: 1
 extends_documentation_fragment:
   - openwebui.postgres.attributes
 attributes:
@@ -122,6 +126,16 @@ hosts:
   type: list
   elements: str
   sample: [chat.example.org]
+max_fail_percentage:
+  description: O(max_fail_percentage) as a number.
+  returned: with O(state=begun)
+  type: float
+  sample: 0.0
+at_once:
+  description: O(at_once) as a number.
+  returned: with O(state=begun)
+  type: int
+  sample: 5
 neighbours:
   description: The hosts that share their machine with another one.
   returned: with O(state=begun)

@@ -100,8 +100,6 @@ def _migrated(record: Mapping[str, Any]) -> Iterator[str]:
         yield from _rehearsed(record)
     elif record["state"] == "migrated":
         yield from _moved(record)
-    elif record["rows"] is None and not _on_postgresql(record):
-        yield "Nothing was moved in this run."
     else:
         yield f"Open WebUI runs on PostgreSQL ({_place(record)}). There was nothing to move."
         yield from _still_to_be_done(record)
@@ -114,6 +112,11 @@ def _on_postgresql(record: Mapping[str, Any]) -> bool:
 
 def _failed(record: Mapping[str, Any]) -> Iterator[str]:
     is_down = record["state"] == "down"
+    if is_down and _on_postgresql(record):
+        yield "FAILED, and OPEN WEBUI MAY NOT RUN: it was stopped on PostgreSQL, to be started again with settings that have changed."
+        yield from record["reasons"]
+        yield "Next: put that right and run this play again."
+        return
     what = "OPEN WEBUI DOES NOT RUN: it could not be started again on SQLite." if is_down else "Open WebUI runs on SQLite again, as before."
     yield f"FAILED, and {what}"
     yield from record["reasons"]
@@ -125,6 +128,9 @@ def _failed(record: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _rehearsed(record: Mapping[str, Any]) -> Iterator[str]:
+    if not record["check"]:
+        yield "Nothing was moved in this run."
+        return
     yield "Check mode: nothing was changed."
     for line in record["untried"]:
         yield f"{line} A run without --check makes it, before anything is stopped, and then tries the rest."

@@ -43,6 +43,7 @@ PHASES = (
     ("webui_backup_result", "back up", False),
 )
 NOTE_CHARACTERS = 200
+GOES_ON = "Run the playbook again: it goes on from wherever this run has ended."
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,8 @@ class Told:
     # What is true of a host that was where it should be.
     already: bool = False
     window_over: bool = False
+    # Said right before the stop. What comes of it replaces this, unless the run ends there.
+    under_way: bool = False
     online: bool = True
     database: Mapping[str, Any] = field(default_factory=dict)
     data_dir: str = ""
@@ -75,7 +78,7 @@ def record(told: Told, facts: Mapping[str, Any], rates: Rates) -> dict[str, Any]
     found: dict[str, Any] = {name: _registered(facts.get(name)) for name in FACTS}
     moved, ahead = found["webui_migrate_result"], found["webui_migrate_preloaded"]
     state = _state(told, found)
-    in_the_way = state in ("refused", "restored", "down", "waiting", "unreachable")
+    in_the_way = state in ("refused", "restored", "down", "waiting", "unreachable", "lost")
     whole: dict[str, Any] = {
         "host": told.host,
         "playbook": told.playbook,
@@ -124,17 +127,10 @@ def _registered(result: Any) -> Any:
 
 
 def _state(told: Told, found: Mapping[str, Any]) -> str:
-    if found["webui_instance_info"].get("unreachable"):
-        return "unreachable"
-    if told.return_failure:
-        return "down"
-    if told.failure:
-        return "restored" if told.playbook == "migrate" else "down"
     was_moved = found["webui_migrate_result"].get("rows") is not None
-    if told.findings and not (was_moved and not told.check):
-        return "refused"
-    if told.window_over:
-        return "waiting"
+    went_wrong = _went_wrong(told, found, was_moved)
+    if went_wrong is not None:
+        return went_wrong
     if told.already:
         return "kept"
     if told.playbook == "audit":
@@ -143,7 +139,26 @@ def _state(told: Told, found: Mapping[str, Any]) -> str:
         return "rehearsed"
     if told.playbook == "rollback":
         return "rolled_back"
-    return "migrated" if was_moved else "kept"
+    # A part of a run, by its tags.
+    return "migrated" if was_moved else "rehearsed"
+
+
+def _went_wrong(told: Told, found: Mapping[str, Any], was_moved: bool) -> str | None:
+    if found["webui_instance_info"].get("unreachable"):
+        return "unreachable"
+    if told.under_way:
+        return "lost"
+    if told.return_failure or (told.already and told.findings and _was_stopped(found)):
+        return "down"
+    if told.failure:
+        return "restored" if told.playbook == "migrate" else "down"
+    if told.findings and not (was_moved and not told.check):
+        return "refused"
+    return "waiting" if told.window_over else None
+
+
+def _was_stopped(found: Mapping[str, Any]) -> bool:
+    return found["webui_instance_at_rest"].get("stopped_at") is not None
 
 
 def _reasons(told: Told, found: Mapping[str, Any]) -> list[str]:
@@ -157,6 +172,7 @@ def _todo(told: Told, found: Mapping[str, Any], in_the_way: bool) -> list[str]:
     orphans = found["webui_migrate_orphans_restored"]
     is_not_restored = told.playbook == "rollback" and orphans and "restored" not in orphans
     return [
+        *([GOES_ON] if told.under_way else []),
         *(found["webui_instance_switched"].get("advice") or []),
         *([f"Orphaned rows were not put back: {orphans.get('msg', '')} Open WebUI does not miss them."] if is_not_restored else []),
         *([] if in_the_way else told.findings),
@@ -216,7 +232,7 @@ def _downtime(found: Mapping[str, Any]) -> dict[str, Any] | None:
         "from": rest["stopped_at"],
         "to": served["serving_at"],
         "seconds": served["serving_at"] - rest["stopped_at"],
-        "own_seconds": rest["at_rest_at"] - rest["stopped_at"] + served["serving_at"] - served["started_at"],
+        "own_seconds": rest["at_rest_at"] - rest["stopped_at"] + served["serving_at"] - (served.get("started_at") or served["serving_at"]),
     }
 
 
@@ -288,7 +304,7 @@ def _estimate(told: Told, found: Mapping[str, Any], rates: Rates) -> dict[str, A
 def _rollback(told: Told, state: str) -> str | None:
     if told.playbook != "migrate" or state not in ("migrated", "kept", "down"):
         return None
-    return f"ansible-playbook openwebui.postgres.rollback --limit '{told.host}'"
+    return f"ansible-playbook openwebui.postgres.rollback -e webui_hosts='{told.host}'"
 
 
 def _note(whole: Mapping[str, Any]) -> str:

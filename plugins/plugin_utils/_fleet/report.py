@@ -14,6 +14,7 @@ from typing import Any, Callable, Iterator, Sequence
 
 from . import history, page, prose, states, store, table, waves
 from .estimate import Rates, rates_of
+from .record import GOES_ON
 
 # A page holds all hosts, so it is not made anew for each of them.
 SECONDS_BETWEEN_PAGES = 10.0
@@ -122,7 +123,7 @@ class Report:
         playbook, check = self.told["playbook"], self.told["check"]
         record = {"host": host, "playbook": playbook, "check": check, "state": state, "note": states.STATES[state].words}
         if state == "lost":
-            record["todo"] = ["Run the playbook again: it goes on from wherever this run has ended."]
+            record["todo"] = [GOES_ON]
             self._run.note(record)
         return record
 

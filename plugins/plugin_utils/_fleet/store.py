@@ -117,7 +117,9 @@ def write(path: Path, text: str) -> None:
 
 
 def _make_private(folder: Path) -> None:
-    folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    # Of folders that are made on the way, the mode is what others may see.
+    folder.parent.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder.parent.mkdir(mode=0o700, exist_ok=True)
     folder.mkdir(mode=0o700)
 
 

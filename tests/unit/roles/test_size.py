@@ -17,7 +17,7 @@ from lab import figures, paths
 
 # In the files of roles and playbooks, blocks among them. The aim is not in the files, but in a run: at most 45 on a host that has been
 # moved, and 110 in a move.
-TASKS_AT_MOST = 211
+TASKS_AT_MOST = 213
 # In the vars of roles and playbooks. The aim is 120 lines, and 3 for an expression: one that is longer decides something, and belongs
 # in a module.
 JINJA_AT_MOST = 205

@@ -114,6 +114,17 @@ def test_a_run_begins_with_its_hosts_in_order(fleet: Fleet) -> None:
     assert (answer["opens_at"], answer["closes_at"], answer["neighbours"], answer["warnings"]) == (None, None, [], [])
 
 
+@pytest.mark.parametrize(("said", "number"), [("25%", 25.0), ("0", 0.0), (10, 10.0)])
+def test_a_percentage_may_be_written_as_one(fleet: Fleet, said: Any, number: float) -> None:
+    assert fleet.begin(max_fail_percentage=said)["max_fail_percentage"] == number
+
+
+@pytest.mark.parametrize("told", [{"max_fail_percentage": "some"}, {"at_once": 0}, {"at_once": "all"}, {"at_once": ""}])
+def test_what_is_no_number_is_refused_before_a_host_is_looked_at(fleet: Fleet, told: dict[str, Any]) -> None:
+    (problem,) = fleet.begin(**told)["problems"]
+    assert "which is no number" in problem["message"]
+
+
 def test_all_that_is_wrong_is_said_at_once_and_nothing_is_left(fleet: Fleet) -> None:
     fleet.hosts = {name: {"webui_database_host": "db1", "webui_database_name": "chats"} for name in fleet.hosts}
     answer = fleet.begin(canary="chat9", not_before="2am")

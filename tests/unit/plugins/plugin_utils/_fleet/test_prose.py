@@ -216,6 +216,15 @@ def test_one_that_is_on_a_postgresql_of_somebody_else_was_not_stopped() -> None:
     assert said("migrate", facts.looked(webui_instance_info=elsewhere), findings=["It uses another."]) == [FIRST, "It uses another."]
 
 
+def test_one_that_was_stopped_for_new_settings_and_did_not_come_back() -> None:
+    stopped = facts.kept(webui_instance_at_rest={"stopped_at": 1.0})
+    assert said("migrate", stopped, already=True, findings=["Unhealthy."]) == [
+        "FAILED, and OPEN WEBUI MAY NOT RUN: it was stopped on PostgreSQL, to be started again with settings that have changed.",
+        "Unhealthy.",
+        "Next: put that right and run this play again.",
+    ]
+
+
 def test_one_whose_hours_were_over_is_told_what_comes_next() -> None:
     assert said("migrate", facts.looked(), window_over=True) == [
         "Nothing was stopped: the hours in which it may be were over. What was loaded ahead is kept. Next: run this play again."

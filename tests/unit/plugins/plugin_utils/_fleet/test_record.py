@@ -46,7 +46,12 @@ STATES_OF = [
     ("migrate", facts.looked(), {"window_over": True}, "waiting"),
     ("migrate", facts.looked(), {"window_over": True, "findings": ["No catching up."]}, "refused"),
     # A run of some tags stops nothing.
-    ("migrate", facts.looked(), {}, "kept"),
+    ("migrate", facts.looked(), {}, "rehearsed"),
+    # Said before the stop, and true until something else is said.
+    ("migrate", facts.looked(), {"under_way": True}, "lost"),
+    # It was stopped for settings that have changed.
+    ("migrate", facts.kept(webui_instance_at_rest={"stopped_at": 1.0}), {"already": True, "findings": ["Unhealthy."]}, "down"),
+    ("migrate", facts.kept(webui_instance_at_rest={"stopped_at": 1.0}), {"already": True}, "kept"),
     ("migrate", facts.moved(), {"failure": ["Start:", "unhealthy"]}, "restored"),
     ("migrate", facts.moved(), {"failure": ["Start:"], "return_failure": ["Stop:"]}, "down"),
     ("migrate", UNREACHABLE, {}, "unreachable"),
@@ -65,7 +70,7 @@ def test_a_state_for_everything_that_can_come_of_a_run(playbook, found, told, st
 
 
 def test_every_state_that_a_host_can_note_itself_is_among_these():
-    assert {state for *_given, state in STATES_OF} == set(STATES) - {"lost", "pending"}
+    assert {state for *_given, state in STATES_OF} == set(STATES) - {"pending"}
 
 
 @pytest.mark.parametrize(("playbook", "found", "told", "state"), STATES_OF)
@@ -119,7 +124,7 @@ def test_all_that_a_move_leaves():
     ]
     assert whole["backup"] == {"file": "/var/lib/backup.db", "sha256": "ab12", "bytes": 1_450_000}
     assert whole["quarantine"] == ["/var/lib/orphans.jsonl"]
-    assert whole["rollback"] == "ansible-playbook openwebui.postgres.rollback --limit 'chat1'"
+    assert whole["rollback"] == "ansible-playbook openwebui.postgres.rollback -e webui_hosts='chat1'"
     assert whole["estimate"] is None
 
 
