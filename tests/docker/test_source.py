@@ -135,13 +135,13 @@ def migrated(inventory: Path, audited: Run, inspected: object) -> Run:
     return webui_play.play(webui_play.MIGRATE, inventory).succeeded()
 
 
-def test_the_audit_sees_the_file_and_its_log(bound: WebUIContainer, audited: Run) -> None:
-    assert "NOT READY" not in audited.output, audited.end
-    assert audited.output.count("READY to be moved") == 2
+def test_the_audit_sees_the_file_and_its_log(inventory: Path, bound: WebUIContainer, audited: Run) -> None:
+    found = webui_play.records(inventory, "audit")
+    assert [record["state"] for record in found.values()] == ["ready", "ready"], audited.end
     # SQLite keeps the log open, so that both have one.
-    assert " and 0 B of write-ahead log" not in audited.output
-    assert "/chat data.sqlite" in audited.output
-    assert str(bound.database) in audited.output
+    assert all(record["source"]["wal_bytes"] for record in found.values())
+    assert found["linked"]["source"]["real_path"].endswith("/chat data.sqlite")
+    assert found["bound"]["source"]["real_path"] == str(bound.database)
 
 
 @pytest.mark.parametrize("name", ["linked", "bound"])

@@ -49,9 +49,9 @@ def write_inventory(path: Path, hosts: Mapping[str, Mapping[str, Any]]) -> Path:
     return path
 
 
-def records(inventory: Path) -> dict[str, dict[str, Any]]:
-    """What the newest run over this inventory has kept of each host."""
-    report = max((inventory.parent / "report" / "runs").glob("*/report.json"))
+def records(inventory: Path, playbook: str = "") -> dict[str, dict[str, Any]]:
+    """What the newest run over this inventory, or the newest one of a playbook, has kept of each host."""
+    report = max((inventory.parent / "report" / "runs").glob(f"*{playbook}*/report.json"))
     return {record["host"]: record for record in json.loads(report.read_text())["hosts"]}
 
 
