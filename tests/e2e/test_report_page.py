@@ -270,7 +270,7 @@ def test_durations_are_drawn_to_scale(opened: Open, width: int) -> None:
 def test_users_who_wait_are_told_apart_by_place_and_not_by_colour_alone(opened: Open) -> None:
     found = opened(PAGES["one host"]())
     tops = {
-        look: {bar["y"] for bar in (bar.bounding_box() for bar in found.locator(f".bars.{look} rect").all()) if bar}
+        look: {box["y"] for box in (one.bounding_box() for one in found.locator(f".bars.{look} rect").all()) if box}
         for look in ("load", "look", "down")
     }
     assert tops["load"] == tops["look"]

@@ -46,8 +46,8 @@ class _Https(urllib.request.HTTPSHandler):
     """Reads the authorities that the host trusts once an address wants them, also one that another leads to: nothing here takes longer."""
 
     def __init__(self, validate_certs: bool) -> None:
-        # That of its own class may read them at once.
-        urllib.request.AbstractHTTPHandler.__init__(self)
+        # Without a context of its own it may read them at once. This one is empty, and never used.
+        super().__init__(context=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
         self._validate_certs = validate_certs
         self._trust: ssl.SSLContext | None = None
 

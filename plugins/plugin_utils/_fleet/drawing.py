@@ -164,7 +164,7 @@ class Axis:
             return min(on, self._knots[place + 1][1])
         return min(on, 100.0)
 
-    def bar(self, span: Span, look: str, label: str = "", words: str = "") -> Bar:
+    def draw(self, span: Span, look: str, label: str = "", words: str = "") -> Bar:
         x = self.at(span.start)
         width = max(_THINNEST, self.at(span.end) - x)
         return Bar(_round(min(x, 100 - width)), _round(width), look, label, _fit(label, width), words)
@@ -204,7 +204,7 @@ def host_drawing(found: Sequence[Phase]) -> HostDrawing | None:
 
 
 def _bars(axis: Axis, found: Iterable[Phase]) -> list[Bar]:
-    return [axis.bar(phase.span, _look(phase), phase.name, f"{phase.name}, {duration(phase.seconds)}") for phase in found]
+    return [axis.draw(phase.span, _look(phase), phase.name, f"{phase.name}, {duration(phase.seconds)}") for phase in found]
 
 
 def _look(phase: Phase) -> str:
@@ -231,7 +231,7 @@ def fleet_bars(axis: Axis, found: Sequence[Phase]) -> list[Bar]:
     """A host in the timeline of the fleet: what follows without a pause is one bar, for there may be hundreds of hosts."""
     working = _merged(phase.span for phase in found if phase.name != "wait" and not phase.down)
     down = _merged(phase.span for phase in found if phase.name != "wait" and phase.down)
-    return [*(axis.bar(span, "load") for span in working), *(axis.bar(span, "down") for span in down)]
+    return [*(axis.draw(span, "load") for span in working), *(axis.draw(span, "down") for span in down)]
 
 
 def _merged(spans: Iterable[Span]) -> list[Span]:

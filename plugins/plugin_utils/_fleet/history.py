@@ -53,7 +53,7 @@ class Entry(NamedTuple):
 
 def render(runs: list[dict[str, Any]]) -> str:
     """The page of all runs, from the "run" part of each report, its counts by state, and its rows."""
-    ordered = sorted(runs, key=lambda entry: _started(entry), reverse=True)
+    ordered = sorted(runs, key=_started, reverse=True)
     entries = [_entry(found, newest=place == 0) for place, found in enumerate(ordered)]
     return fill("history.html.j2", entries=entries, bars=_bars(entries[:_DRAWN][::-1]), drawn=_DRAWN, bands=_BANDS)
 

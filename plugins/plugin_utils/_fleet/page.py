@@ -90,7 +90,7 @@ class Wave(NamedTuple):
 class RowHeights(NamedTuple):
     """How high the rows in the timeline of the fleet are: a bar, one while users work, the name above it, and from row to row."""
 
-    bar: float
+    thick: float
     thin: float
     name: float
     step: float
@@ -99,9 +99,9 @@ class RowHeights(NamedTuple):
     def of(cls, number: int) -> RowHeights:
         """The more hosts, the thinner."""
         low, high = _ROW_HEIGHTS
-        bar = round(max(low, min(high, _FLEET_HEIGHT / number)), 2)
+        thick = round(max(low, min(high, _FLEET_HEIGHT / number)), 2)
         name = _NAME_HEIGHT if number <= _NAMED else 0.0
-        return cls(bar, round(bar * 0.45, 2), name, bar + (name or min(1.0, bar / 4)))
+        return cls(thick, round(thick * 0.45, 2), name, thick + (name or min(1.0, thick / 4)))
 
 
 class FleetWave(NamedTuple):
@@ -238,14 +238,14 @@ def _fleet(waves: Sequence[Wave]) -> Fleet | None:
         places = [top + place * rows.step + rows.name for place in range(len(wave.hosts))]
         begun = any(host.phases for host in wave.hosts)
         drawn = [
-            Row(round(place, 2), round(place + (rows.bar - rows.thin) / 2, 2), fleet_bars(axis, host.phases))
+            Row(round(place, 2), round(place + (rows.thick - rows.thin) / 2, 2), fleet_bars(axis, host.phases))
             for place, host in zip(places, wave.hosts, strict=True)
             if begun
         ]
         end = top + len(drawn) * rows.step + _MARGIN
         found.append(FleetWave(round(y, 2), round(end - y, 2), wave, drawn, _wave_span(wave)))
         y = end
-    return Fleet(FleetDrawing(axis.cuts, axis.ticks()), found, round(y, 2), rows.bar, rows.thin, bool(rows.name))
+    return Fleet(FleetDrawing(axis.cuts, axis.ticks()), found, round(y, 2), rows.thick, rows.thin, bool(rows.name))
 
 
 def _wave_span(wave: Wave) -> str:

@@ -30,7 +30,7 @@ def drawn(record: dict[str, Any]) -> HostDrawing:
 def per_second(bars: list[Bar], record: dict[str, Any]) -> list[float]:
     """How many percent of the width a second takes in each bar."""
     seconds = {phase.name: phase.seconds for phase in phases(record)}
-    return [bar.width / seconds[bar.label] for bar in bars]
+    return [one.width / seconds[one.label] for one in bars]
 
 
 def test_a_second_is_as_wide_everywhere() -> None:
@@ -43,9 +43,9 @@ def test_what_is_enlarged_has_one_scale_too() -> None:
     record = sample.migrated("chat1")
     enlarged = drawn(record).enlarged
     assert enlarged is not None
-    assert [bar.label for bar in enlarged.bars] == ["stop", "load", "switch"]
+    assert [one.label for one in enlarged.bars] == ["stop", "load", "switch"]
     assert per_second(enlarged.bars, record) == pytest.approx([10.0] * 3)
-    whole = [bar for bar in drawn(record).bars if bar.look == "down"]
+    whole = [one for one in drawn(record).bars if one.look == "down"]
     assert (enlarged.x, enlarged.end) == (whole[0].x, pytest.approx(whole[-1].x + whole[-1].width))
 
 
@@ -55,7 +55,7 @@ def test_a_short_pause_is_drawn_and_a_long_one_cut_out() -> None:
     (cut,) = drawn(long).cuts
     assert cut.words == "5 h 12 min"
     bars = drawn(long).bars
-    before, after = (next(bar for bar in bars if bar.label == label) for label in ("load ahead", "catch up"))
+    before, after = (next(one for one in bars if one.label == label) for label in ("load ahead", "catch up"))
     assert (cut.x, cut.x + cut.width) == (pytest.approx(before.x + before.width), pytest.approx(after.x))
     assert per_second(bars, long) == pytest.approx([(100 - cut.width) / 44] * 8, rel=0.01)
 
@@ -71,9 +71,9 @@ def test_everything_stays_in_the_picture() -> None:
     axis = Axis([Span(0, 1), Span(5000, 5000.001)])
     assert axis.at(-50) == 0
     assert axis.at(9000) == 100
-    bar = axis.bar(Span(5000, 5000.001), "load")
-    assert bar.width > 0
-    assert bar.x + bar.width <= 100
+    one = axis.draw(Span(5000, 5000.001), "load")
+    assert one.width > 0
+    assert one.x + one.width <= 100
 
 
 def test_marks_are_at_round_times_and_none_is_in_a_cut() -> None:
@@ -106,14 +106,14 @@ def test_where_nothing_was_begun_there_is_no_drawing(timeline: Any) -> None:
 
 
 def test_phases_of_no_length_are_drawn_at_the_beginning() -> None:
-    (bar,) = drawn({"timeline": [{"phase": "look", "from": 5.0, "to": 5.0}]}).bars
-    assert bar.x == 0
+    (one,) = drawn({"timeline": [{"phase": "look", "from": 5.0, "to": 5.0}]}).bars
+    assert one.x == 0
 
 
 def test_in_the_fleet_all_hosts_have_the_same_scale() -> None:
     hosts = [phases(record) for record in sample.three()["hosts"]]
     axis = fleet_axis(hosts)
-    widths = [next(bar.width for bar in fleet_bars(axis, found) if bar.look == "down") for found in hosts]
+    widths = [next(one.width for one in fleet_bars(axis, found) if one.look == "down") for found in hosts]
     assert widths == [pytest.approx(seconds * widths[0] / 10, abs=0.02) for seconds in (10, 14, 10)]
     starts = [fleet_bars(axis, found)[0].x for found in hosts]
     assert starts[0] == 0 < starts[1] == starts[2]
@@ -121,4 +121,4 @@ def test_in_the_fleet_all_hosts_have_the_same_scale() -> None:
 
 def test_in_the_fleet_what_follows_without_a_pause_is_one_bar() -> None:
     found = phases(sample.migrated("chat1"))
-    assert [bar.look for bar in fleet_bars(fleet_axis([found]), found)] == ["load", "load", "load", "down"]
+    assert [one.look for one in fleet_bars(fleet_axis([found]), found)] == ["load", "load", "load", "down"]
