@@ -12,7 +12,7 @@ import traceback
 from contextlib import contextmanager, suppress
 from typing import Any, Iterator, TypeVar
 
-from ansible_collections.openwebui.postgres.plugins.module_utils._postgres.errors import guard, in_words
+from ansible_collections.openwebui.postgres.plugins.module_utils._postgres.errors import FULL_DISK, guard, in_words
 from ansible_collections.openwebui.postgres.plugins.module_utils._problems import Refused, refuse
 
 PSYCOPG_IMPORT_ERROR: str | None
@@ -30,6 +30,13 @@ LOCK_TIMEOUT = "30s"
 SECRET_PARAMETERS = frozenset({"password", "sslpassword", "oauth_client_secret"})
 
 Row = TypeVar("Row")
+
+# What to do, beside what a server or a pooler says. A server on a full disk cannot even write the file that a first connection needs.
+_HINTS = {
+    "unsupported startup parameter": "leave it out of connect_params, or let the pooler ignore it (ignore_startup_parameters)",
+    "No space left on device": FULL_DISK,
+    "Disk quota exceeded": FULL_DISK,
+}
 
 # A limit of a millisecond lets the first statement through more often than not.
 BEGIN_ATTEMPTS = 20
@@ -260,8 +267,7 @@ def _why_not_connected(error: Exception, parameters: dict[str, Any]) -> str:
     reason = next((line for line in lines if "FATAL" in line or "failed" in line), lines[0] if lines else type(error).__name__)
     if parameters.get("password"):
         reason = reason.replace(parameters["password"], "********")
-    if "unsupported startup parameter" in reason:
-        reason += "; leave it out of connect_params, or let the pooler ignore it (ignore_startup_parameters)"
+    reason = "; ".join([reason, *(hint for said, hint in _HINTS.items() if said in reason)])
     where = f"{parameters.get('host', 'the local socket')}, port {parameters.get('port')}"
     return f"cannot connect to database {parameters.get('dbname')} as {parameters.get('user', 'the current user')} on {where}: {reason}"
 

@@ -23,6 +23,7 @@ from ansible_collections.openwebui.postgres.plugins.module_utils._postgres.conne
     connection_parameters,
     only_row,
 )
+from ansible_collections.openwebui.postgres.plugins.module_utils._postgres.errors import FULL_DISK
 from ansible_collections.openwebui.postgres.plugins.module_utils._problems import Findings, refuse
 from ansible_collections.openwebui.postgres.plugins.module_utils._settings import MASK
 
@@ -421,6 +422,8 @@ _REASONS = (
             'Let it in with a line in the server\'s pg_hba.conf; if it says "no encryption", set webui_database_ssl_mode to require'
         ),
     ),
+    (r"No space left on device|Disk quota exceeded", lambda wanted: FULL_DISK.capitalize()),
+    (r"starting up|shutting down|in recovery mode", lambda wanted: "Run again once it has started"),
     (r"too many clients|connection slots", lambda wanted: "End some of its sessions, or raise max_connections"),
 )
 _OTHERWISE = "Create role and database, correct the webui_database_ variables"

@@ -19,6 +19,7 @@ with suppress(ImportError):
     import psycopg
 
 TOO_LARGE = "54000"
+FULL_DISK = "the server's disk is full; make room there"
 _INTO_AN_INDEX = "a value is too long for an index; a b-tree takes 2,704 bytes after compression"
 
 # The most telling prefix comes first: the first one that fits is taken.

@@ -115,6 +115,19 @@ def test_of_several_attempts_one_with_a_reason_is_told(monkeypatch):
     assert "authentication" in fails_with(monkeypatch, 'hint: look\nFATAL:  password authentication failed for user "ada"')
 
 
+@pytest.mark.parametrize(
+    ("reason", "hint"),
+    [
+        ("FATAL:  could not write init file: No space left on device", "the server's disk is full; make room there"),
+        ("FATAL:  unsupported startup parameter: options", "let the pooler ignore it (ignore_startup_parameters)"),
+    ],
+)
+def test_what_to_do_follows_the_reason(monkeypatch, reason, hint):
+    said = fails_with(monkeypatch, reason)
+    assert reason in said
+    assert said.endswith(hint)
+
+
 def test_who_and_where_without_options(monkeypatch):
     assert fails_with(monkeypatch, "").startswith("cannot connect to database webui as the current user on the local socket, port 5432: ")
     assert fails_with(monkeypatch, "").endswith("OperationalError")

@@ -226,6 +226,8 @@ def test_of_public_the_owner_of_the_database_is_named():
         ('permission denied for database "webui"', "GRANT CONNECT"),
         ('no pg_hba.conf entry for host "10.0.0.1", user "ada", database "webui", no encryption', "set webui_database_ssl_mode to require"),
         ("sorry, too many clients already", "raise max_connections"),
+        ("could not write init file: No space left on device", "The server's disk is full; make room there"),
+        ("the database system is starting up", "Run again once"),
         ("Connection refused", "correct the webui_database_ variables"),
     ],
 )
