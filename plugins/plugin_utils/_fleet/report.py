@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 import tempfile
@@ -47,11 +48,21 @@ class Report:
         past = store.past(reports, hosts) if playbook == "migrate" else {}
         order = waves.ordered(hosts, canary, past)
         rates = rates_of(store.moves(reports)) if playbook == "audit" else Rates()
+        cls._complete_the_last(reports)
         run = store.Run.begin(reports, {"playbook": playbook, "check": check, "hosts": order, "rates": rates._asdict()})
         report = cls(str(run.folder), bool(report_dir))
         # Where all hosts of a wave are lost, Ansible ends without another word, so there is a page from the beginning.
         report._write_unless_fresh(_not_begun)
         return report
+
+    @classmethod
+    def _complete_the_last(cls, reports: Path) -> None:
+        """Show all that the run before has noted: one that was killed has not come to it."""
+        # Whatever is in an old folder, it keeps no new run from its work.
+        with contextlib.suppress(OSError, ValueError, LookupError, TypeError, AttributeError):
+            last = next(store.earlier_runs(reports), None)
+            if last and last.told()["ended_at"] is None:
+                cls(str(last.folder), kept=True)._write_unless_fresh(_not_begun, 0)
 
     @property
     def hosts(self) -> list[str]:
@@ -136,8 +147,7 @@ class Report:
             self._write(self._whole(fate))
 
     def _write(self, whole: dict[str, Any]) -> None:
-        self.told["counts"] = states.counts(whole["hosts"])
-        self.told["rows"] = sum(record.get("rows") or 0 for record in whole["hosts"])
+        _count(self.told, whole["hosts"])
         store.write(self.folder / "report.json", json.dumps(whole) + "\n")
         store.write(self.folder / "report.csv", table.csv_text(whole))
         store.write(self.folder / "report.html", page.render(whole))
@@ -150,7 +160,16 @@ class Report:
             except (OSError, ValueError):
                 # Somebody's own folder, or one of a run that was killed before it had begun.
                 continue
+            if run.folder != self.folder and told.get("ended_at") is None:
+                # It was killed, or another one is at work: what counts is what it has noted by now.
+                _count(told, list(run.records(told.get("hosts", [])).values()))
             yield {"run": told, "counts": told.get("counts", {}), "rows": told.get("rows", 0)}
+
+
+def _count(told: dict[str, Any], records: Sequence[dict[str, Any]]) -> None:
+    """Keep with a run what its hosts come to."""
+    told["counts"] = states.counts(records)
+    told["rows"] = sum(record.get("rows") or 0 for record in records)
 
 
 def _not_begun(host: str) -> str:

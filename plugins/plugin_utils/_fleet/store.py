@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import secrets
@@ -15,6 +16,8 @@ from typing import Any, Iterable, Iterator
 from urllib.parse import quote
 
 RUNS = "runs"
+# File systems take 255 bytes, with what a file that is being written has around its name.
+LONGEST_NAME = 200
 
 
 class Run:
@@ -49,7 +52,13 @@ class Run:
 
         :raises OSError: when it cannot be written.
         """
-        write(self.folder / "hosts" / f"{quote(record['host'], safe='')}.json", _text(record))
+        write(self._file_of(record["host"]), _text(record))
+
+    def _file_of(self, host: str) -> Path:
+        name = quote(host, safe="")
+        if len(name) > LONGEST_NAME:
+            name = f"{name[:LONGEST_NAME]}-{hashlib.sha256(host.encode()).hexdigest()[:8]}"
+        return self.folder / "hosts" / f"{name}.json"
 
     def told(self) -> dict[str, Any]:
         """What is known of the run itself.
@@ -64,7 +73,7 @@ class Run:
         found = {}
         for host in hosts:
             with contextlib.suppress(OSError, ValueError):
-                found[host] = _read(self.folder / "hosts" / f"{quote(host, safe='')}.json")
+                found[host] = _read(self._file_of(host))
         return found
 
     def keep(self, told: dict[str, Any]) -> None:

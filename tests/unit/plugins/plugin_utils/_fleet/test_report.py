@@ -83,6 +83,28 @@ def test_what_is_known_of_a_run_is_on_disk_before_a_host_is_touched(tmp_path: Pa
     assert report.page == report.folder / "report.html"
 
 
+def test_of_a_run_that_was_killed_the_next_one_shows_all_that_it_has_noted(tmp_path: Path) -> None:
+    killed = begin(tmp_path, "a", "b", "c")
+    note(killed, "a")
+    note(killed, "b", under_way=True)
+    # Its page is of a moment before.
+    assert states_of(killed) == {"a": "pending", "b": "pending", "c": "pending"}
+    begin(tmp_path, "a", "b", "c")
+    assert states_of(killed) == {"a": "migrated", "b": "lost", "c": "pending"}
+    index = (tmp_path / "index.html").read_text(encoding="utf-8")
+    assert "1 migrated" in index
+    assert "1 lost" in index
+
+
+def test_whatever_is_in_an_old_folder_a_new_run_begins(tmp_path: Path) -> None:
+    killed = begin(tmp_path, "a")
+    (killed.folder / "hosts" / "a.json").write_text('{"host": "a", "state": "none that there is"}')
+    again = begin(tmp_path, "a")
+    assert again.folder != killed.folder
+    (killed.folder / "run.json").write_text('{"ended_at": null}')
+    assert begin(tmp_path, "a").page
+
+
 def test_the_folder_may_be_that_of_whoever_runs_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     assert begin("~/reports", "a").folder.is_relative_to(tmp_path / "reports" / "runs")

@@ -46,6 +46,14 @@ def test_only_the_owner_can_read_a_run(tmp_path: Path, umask: int) -> None:
     assert [mode(folder) for folder in (run.folder.parent, run.folder, run.folder / "hosts")] == [0o700] * 3
 
 
+def test_names_of_any_length_have_a_file_each(tmp_path: Path) -> None:
+    run = begin(tmp_path)
+    hosts = ["ü" * 250, "ü" * 249, "c" * 400]
+    for host in hosts:
+        run.note({"host": host})
+    assert {host: record["host"] for host, record in run.records(hosts).items()} == {host: host for host in hosts}
+
+
 def test_a_run_says_what_it_is_as_soon_as_it_is_begun(tmp_path: Path, clock: dict[str, float]) -> None:
     run = begin(tmp_path, "audit", "chat1", "chat2")
     assert run.folder == tmp_path / "runs" / "20260921T141320Z-audit"
