@@ -124,6 +124,7 @@ def _failed(record: Mapping[str, Any]) -> Iterator[str]:
         yield "Next: put that right and run rollback.yml, which tries the way back again; or run this play again. webui.db is whole."
     else:
         yield "Next: put that right and run this play again."
+    yield from _waited(record)
     yield from _backed_up(record)
 
 
@@ -156,7 +157,7 @@ def _moved(record: Mapping[str, Any]) -> Iterator[str]:
     earlier = ", already by an earlier run" if record["already_migrated"] else ""
     yield f"Open WebUI runs on PostgreSQL: {_place(record)}, revision {record['target']['revision']}."
     yield f"Moved and proven: {record['rows']} rows, {_size(record['bytes'])}{earlier}."
-    upgrade, ahead, down = record["upgrade"], record["ahead"], record["downtime"]
+    upgrade, ahead = record["upgrade"], record["ahead"]
     if upgrade:
         path = record["instance"]["sqlite_path"]
         yield f"Upgraded on a copy: from revision {upgrade['from']} to {upgrade['to']}. {path} is as it was."
@@ -169,8 +170,7 @@ def _moved(record: Mapping[str, Any]) -> Iterator[str]:
     if record["road"]:
         what = "what had changed since" if record["road"] == "differences" else f"everything, because {record['road_reason']}"
         yield f"Loaded while it was down: {what}."
-    if down:
-        yield f"Downtime: {down['seconds']:.0f} seconds, of which Open WebUI's own stop and start {down['own_seconds']:.0f} seconds."
+    yield from _waited(record)
     yield from _backed_up(record)
     yield from _orphaned(record)
     for path in record["quarantine"]:
@@ -193,6 +193,14 @@ def _repaired(record: Mapping[str, Any]) -> Iterator[str]:
         yield f"Repaired: {repairs['total']} values.{' Originals: ' + repairs['file'] if repairs['file'] else ''}"
         for one in repairs["by_rule"][:REPAIRS_LISTED]:
             yield f"  {one['table']}.{one['column']}: {one['rule']}, {one['rows']} values"
+
+
+def _waited(record: Mapping[str, Any]) -> Iterator[str]:
+    down = record["downtime"]
+    if down:
+        own = down["own_seconds"]
+        of_it = "" if own is None else f", of which Open WebUI's own stop and start {own:.0f} seconds"
+        yield f"Downtime: {down['seconds']:.0f} seconds{of_it}."
 
 
 def _backed_up(record: Mapping[str, Any]) -> Iterator[str]:
@@ -222,6 +230,7 @@ def _rolled_back(record: Mapping[str, Any]) -> Iterator[str]:
             yield f"There was no container before the move, so there is none now. {path} is as it was."
         else:
             yield f"Open WebUI runs on SQLite again: {path}."
+        yield from _waited(record)
         yield from _still_to_be_done(record)
         yield (f"What was written since the move is in the database {_place(record)}, which was left as it is, and not in this file.")
         yield "Before another move, decide what becomes of that: empty that database, or set webui_migrate_target_data to replace."

@@ -27,6 +27,7 @@ FACTS = (
     "webui_migrate_orphans_restored",
     "webui_instance_switched",
     "webui_cutover_result",
+    "webui_instance_serving",
     "webui_backup_result",
     "webui_schema_upgrade",
 )
@@ -40,6 +41,7 @@ PHASES = (
     ("webui_migrate_result", "load", True),
     ("webui_instance_switched", "switch", True),
     ("webui_cutover_result", "start", True),
+    ("webui_instance_serving", "go back", True),
     ("webui_backup_result", "back up", False),
 )
 NOTE_CHARACTERS = 200
@@ -61,6 +63,8 @@ class Told:
     # What is true of a host that was where it should be.
     already: bool = False
     window_over: bool = False
+    # In seconds since 1970, where it was stopped and the cutover failed: the way back may have stopped it once more.
+    stopped_at: Any = None
     # Said right before the stop. What comes of it replaces this, unless the run ends there.
     under_way: bool = False
     online: bool = True
@@ -104,7 +108,7 @@ def record(told: Told, facts: Mapping[str, Any], rates: Rates) -> dict[str, Any]
         "online": told.online,
         "upgrade": _upgrade(found["webui_schema_upgrade"]),
         "rehearsal": _rehearsal(found["webui_migrate_rehearsal"]),
-        "downtime": _downtime(found),
+        "downtime": _downtime(told, found),
         "timeline": _timeline(found),
         "tables": _tables(found),
         "repairs": _repairs(moved or found["webui_migrate_rehearsal"]),
@@ -224,16 +228,17 @@ def _rehearsal(rehearsal: Mapping[str, Any]) -> dict[str, Any] | None:
     return {"rows": rehearsal.get("rows"), "seconds": rehearsal.get("seconds")}
 
 
-def _downtime(found: Mapping[str, Any]) -> dict[str, Any] | None:
-    rest, served = found["webui_instance_at_rest"], found["webui_cutover_result"]
-    if not rest.get("stopped_at") or not served.get("serving_at"):
+def _downtime(told: Told, found: Mapping[str, Any]) -> dict[str, Any] | None:
+    """From the stop until it served again, on either database; C(own_seconds) of it were Open WebUI's own stop and start."""
+    rest, moved, back = found["webui_instance_at_rest"], found["webui_cutover_result"], found["webui_instance_serving"]
+    served = moved if moved.get("serving_at") and not told.failure else back
+    stopped_at = float(told.stopped_at or rest.get("stopped_at") or 0)
+    if not stopped_at or not served.get("serving_at"):
         return None
-    return {
-        "from": rest["stopped_at"],
-        "to": served["serving_at"],
-        "seconds": served["serving_at"] - rest["stopped_at"],
-        "own_seconds": rest["at_rest_at"] - rest["stopped_at"] + served["serving_at"] - (served.get("started_at") or served["serving_at"]),
-    }
+    # Of one that has gone back it is not known what it would have taken.
+    is_plain = served is moved and rest.get("at_rest_at")
+    own = rest["at_rest_at"] - stopped_at + served["serving_at"] - (served.get("started_at") or served["serving_at"]) if is_plain else None
+    return {"from": stopped_at, "to": served["serving_at"], "seconds": served["serving_at"] - stopped_at, "own_seconds": own}
 
 
 def _timeline(found: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -181,11 +181,13 @@ def test_a_column_that_was_left_out_is_told_without_rows() -> None:
 
 
 def test_a_cutover_that_failed_says_first_what_runs_now() -> None:
-    assert said("migrate", facts.moved(), failure=["Start it:", "unhealthy"]) == [
+    put_back = facts.moved(webui_instance_serving={"serving_at": facts.BEGAN + 40})
+    assert said("migrate", put_back, failure=["Start it:", "unhealthy"]) == [
         "FAILED, and Open WebUI runs on SQLite again, as before.",
         "Start it:",
         "unhealthy",
         "Next: put that right and run this play again.",
+        "Downtime: 28 seconds.",
         BACKUP,
     ]
 

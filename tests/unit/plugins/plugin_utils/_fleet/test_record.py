@@ -143,6 +143,28 @@ def test_the_timeline_is_in_order_and_says_when_users_wait():
     ]
 
 
+@pytest.mark.parametrize("stopped_at", [BEGAN + 12, str(BEGAN + 12)])
+def test_users_of_one_that_was_put_back_have_waited_since_the_first_stop(stopped_at: Any) -> None:
+    """Older releases of Ansible make text of numbers."""
+    found = facts.moved(
+        webui_instance_at_rest={"stopped_at": BEGAN + 30, "at_rest_at": None},
+        webui_cutover_result={"failed": True, "msg": "unhealthy", "serving_at": None},
+        webui_instance_serving={"serving_at": BEGAN + 50, "timing": {"began_at": BEGAN + 40, "ended_at": BEGAN + 50}},
+    )
+    put_back = made("migrate", found, failure=["unhealthy"], stopped_at=stopped_at)
+    assert put_back["state"] == "restored"
+    assert put_back["downtime"] == {"from": BEGAN + 12, "to": BEGAN + 50, "seconds": 38.0, "own_seconds": None}
+    assert ("go back", True) in [(phase["phase"], phase["down"]) for phase in put_back["timeline"]]
+
+
+def test_users_wait_for_a_rollback_too() -> None:
+    found = facts.kept(
+        webui_instance_at_rest={"stopped_at": BEGAN + 1, "at_rest_at": BEGAN + 2},
+        webui_instance_serving={"serving_at": BEGAN + 9},
+    )
+    assert made("rollback", found)["downtime"]["seconds"] == 8.0
+
+
 def test_there_is_no_downtime_to_tell_before_users_are_back():
     assert made("migrate", facts.moved(webui_cutover_result={"failed": True, "msg": "unhealthy"}))["downtime"] is None
     assert made("migrate", facts.moved(webui_instance_at_rest={"changed": False}))["downtime"] is None
