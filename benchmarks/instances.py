@@ -20,12 +20,11 @@ from typing import Any
 
 import psycopg
 import source
-from lab import openwebui, paths, postgres, webui_play
+from lab import openwebui, postgres, stand_in, webui_play
 from lab.databases import DatabaseServer, Target
-from lab.webui_service import OpenWebUI, write_private
+from lab.webui_service import OpenWebUI
 from psycopg import sql
 
-HERE = Path(__file__).resolve().parent
 # Of each webui.db, in MB: some 400 messages in twenty chats.
 SIZE = 2
 AT_ONCE = 8
@@ -33,15 +32,6 @@ AT_ONCE = 8
 FULL_MB = 24
 # For whoever never becomes healthy.
 PATIENCE = 15
-
-# In place of the interpreter and of alembic, for the command that creates the schema: it takes 3 s with the real ones. What is there in the
-# end is the same, to the letter.
-_PROGRAMS = {
-    "python": "echo {folder}\n",
-    "alembic": """\
-exec {psql} --no-psqlrc --quiet --output /dev/null --single-transaction --set ON_ERROR_STOP=1 --file {schema} "$DATABASE_URL"
-""",
-}
 
 
 @dataclass
@@ -102,10 +92,14 @@ class Fleet:
     instances: list[Instance] = field(default_factory=list)
     mounts: list[Path] = field(default_factory=list)
 
+    @property
+    def venv(self) -> Path:
+        """What stands in for Open WebUI, with the schema that the real one has made."""
+        return self.folder / "stand-in"
+
     def build(self, healthy: int, broken: int) -> None:
         """Make them and start them all."""
-        self.folder.mkdir(parents=True)
-        self._write_programs()
+        stand_in.install(self.venv, self.server)
         source.build(openwebui.SQLITE_TEMPLATE, SIZE, self.folder / "source.db")
         flaws = list(FLAWS)[:broken]
         names = [*(f"chat{number:03}" for number in range(1, healthy + 1)), *(f"broken-{flaw}" for flaw in flaws)]
@@ -127,24 +121,6 @@ class Fleet:
             instance.service.command("stop")
         for mount in self.mounts:
             subprocess.run(["umount", "--lazy", mount], check=False)
-
-    @property
-    def venv(self) -> Path:
-        return self.folder / "stand-in"
-
-    def _write_programs(self) -> None:
-        """What stands in for Open WebUI, and the schema that the real one has made, to be made again by the commands of each."""
-        schema = self.folder / "schema.sql"
-        template = self.server.create_open_webui_database()
-        with schema.open("wb") as file:
-            command = [self.server.program("pg_dump"), "--no-owner", "--no-privileges", "--no-comments", template.url]
-            subprocess.run(command, stdout=file, check=True)
-        (self.venv / "bin").mkdir(parents=True)
-        names = {"folder": self.venv, "psql": self.server.program("psql"), "schema": schema}
-        for name, text in _PROGRAMS.items():
-            write_private(self.venv / "bin" / name, "#!/bin/sh\n" + text.format(**names), 0o700)
-        program = (HERE / "stand_in.py").read_text(encoding="utf-8")
-        write_private(self.venv / "bin" / "open-webui", f"#!{paths.PYTHON}\n{program}", 0o700)
 
     def _instance(self, name: str, port: int) -> Instance:
         service = OpenWebUI.create(self.folder / name, port, venv=self.venv)

@@ -6,6 +6,7 @@
 filled       the folder of an Open WebUI on SQLite, stopped: full of real data and real orphans; never started again
 server       PostgreSQL 18 for the whole session, empty
 site         makes sites: a copy of `filled` as a service of its own, with a database of its own on `server`
+stand_in     in place of Open WebUI's programs, for sites of which there are to be many
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from typing import Any
 import pytest
 from lab import filled as lab_filled
 from lab import images, paths, postgres, webui_fill, webui_play
+from lab import stand_in as lab_stand_in
 from lab.databases import DatabaseServer
 from lab.postgres import free_port
 from lab.webui_fill import World
@@ -138,6 +140,11 @@ def server() -> Iterator[DatabaseServer]:
 
 
 @pytest.fixture(scope="session")
+def stand_in(server: DatabaseServer, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return lab_stand_in.install(tmp_path_factory.mktemp("stand-in") / "venv", server)
+
+
+@pytest.fixture(scope="session")
 def chromium() -> str:
     found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     assert found, "no Chromium on this machine; on Debian: apt-get install chromium"
@@ -148,11 +155,11 @@ def chromium() -> str:
 def site(filled: Path, server: DatabaseServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SiteMaker]:
     made: list[Site] = []
 
-    def make(name: str, **variables: Any) -> Site:
+    def make(name: str, venv: Path = paths.OPEN_WEBUI, **variables: Any) -> Site:
         folder = tmp_path_factory.mktemp(name)
         shutil.copytree(filled / "data", folder / "data")
         # Uploads are found by the absolute path in the database: the copies share those of `filled`, and delete none.
-        service = OpenWebUI.create(folder, free_port(), OpenWebUI(filled, 0).secret_key)
+        service = OpenWebUI.create(folder, free_port(), OpenWebUI(filled, 0).secret_key, venv)
         database = {
             "webui_database_host": server.cluster.host,
             "webui_database_port": server.cluster.port,

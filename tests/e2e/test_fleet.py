@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import subprocess
-from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -70,38 +69,6 @@ def test_one_host_fails_and_the_other_completes(site: SiteMaker, installed: Path
     assert differences(before["bad"], after["bad"]) == []
 
 
-def test_a_failed_canary_stops_the_next_wave_and_the_run_is_repeated_as_it_is(site: SiteMaker) -> None:
-    bad, good, late = site("canary"), site("second"), site("late")
-    places = [good, late, bad]
-    before = {place.name: snapshot(place.start(), place.world, users=1) for place in places}
-    path, hosts = bad.service.folder / "inventory.json", {place.name: place.variables for place in places}
-    inventory = webui_play.write_inventory(path, {**hosts, "canary": unhealthy(bad)})
-    pids = {place.name: place.service.pid for place in (good, late)}
-
-    run = play(webui_play.MIGRATE, inventory, "-e", "webui_canary=canary").failed_saying("fatal: [canary]")
-
-    assert "fatal: [second]" not in run.output, run.end
-    assert {place.name: place.service.pid for place in (good, late)} == pids
-    assert not any(place.database_url() for place in places)
-    assert bad.service.is_running()
-    noted = webui_play.records(inventory)
-    assert {name: record["state"] for name, record in noted.items()} == {"canary": "restored", "second": "pending", "late": "pending"}
-    assert noted["canary"]["reasons"]
-
-    # Put right, and repeated. One host of the wave fails, and the other completes: a failure is told when nobody is at work any more.
-    webui_play.write_inventory(path, {**hosts, "late": unhealthy(late)})
-    run = play(webui_play.MIGRATE, inventory, "-e", "webui_canary=canary", "-e", '{"webui_serial": [1, 2]}').failed_saying("fatal: [late]")
-    assert {name: record["state"] for name, record in webui_play.records(inventory).items()} == {
-        "canary": "migrated",
-        "second": "migrated",
-        "late": "restored",
-    }
-    after = {place.name: snapshot(place.service.client(), place.world, users=1) for place in places}
-    assert differences(repaired(before["second"]), after["second"]) == []
-    assert differences(repaired(before["canary"]), after["canary"]) == []
-    assert differences(before["late"], after["late"]) == []
-
-
 def test_two_hosts_that_would_share_a_database_are_refused_before_anything_is_looked_at(site: SiteMaker) -> None:
     one, two = site("one"), site("two")
     two.variables["webui_database_name"] = one.variables["webui_database_name"]
@@ -111,17 +78,3 @@ def test_two_hosts_that_would_share_a_database_are_refused_before_anything_is_lo
         "one and two would share the database", "Nothing was stopped."
     )
     assert "Find Open WebUI" not in run.output
-
-
-def test_stops_wait_for_their_hours_and_loads_do_not(site: SiteMaker) -> None:
-    place = site("nightly")
-    place.start()
-    soon = datetime.now() + timedelta(minutes=3)
-    run = place.play(webui_play.MIGRATE, "-e", f"webui_not_before={soon:%H:%M}").succeeded()
-    assert "Pausing for" in run.output
-    record = webui_play.records(place.inventory())["nightly"]
-    opens_at = soon.replace(second=0, microsecond=0).timestamp()
-    assert record["timeline"][0]["from"] < opens_at
-    assert min(phase["from"] for phase in record["timeline"] if phase["phase"] == "load ahead") < opens_at
-    assert record["downtime"]["from"] >= opens_at
-    assert record["state"] == "migrated"

@@ -51,8 +51,17 @@ def write_inventory(path: Path, hosts: Mapping[str, Mapping[str, Any]]) -> Path:
 
 def records(inventory: Path, playbook: str = "") -> dict[str, dict[str, Any]]:
     """What the newest run over this inventory, or the newest one of a playbook, has kept of each host."""
-    report = max((inventory.parent / "report" / "runs").glob(f"*{playbook}*/report.json"))
-    return {record["host"]: record for record in json.loads(report.read_text())["hosts"]}
+    return records_of(runs(inventory, playbook)[0])
+
+
+def runs(inventory: Path, playbook: str = "") -> list[Path]:
+    """The folders of the reports of runs over this inventory, the newest first."""
+    return sorted((inventory.parent / "report" / "runs").glob(f"*{playbook}*"), reverse=True)
+
+
+def records_of(run: Path) -> dict[str, dict[str, Any]]:
+    """What the report of this run says of each host."""
+    return {record["host"]: record for record in json.loads((run / "report.json").read_text())["hosts"]}
 
 
 def environment(**more: str) -> dict[str, str]:

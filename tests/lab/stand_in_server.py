@@ -1,7 +1,7 @@
 # Copyright: (c) 2026, openwebui.postgres contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Stands in for the server of Open WebUI where a hundred of them run on one machine: a program of its own, see instances.py.
+"""Stands in for the server of Open WebUI where many of them run on one machine: a program of its own, see stand_in.py.
 
 What the collection can see of it is as of the real one: it works with the database that its environment names, keeps webui.db or a
 connection to PostgreSQL open, tells at /ready whether that answers, and lets go of it when it is asked to end.
