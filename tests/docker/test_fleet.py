@@ -29,8 +29,6 @@ from lab.webui_snapshot import Snapshot, differences, repaired, snapshot
 from .conftest import SECRET_KEY
 
 NAMES = ("chat1", "chat2", "chat3")
-# What one host does is of no consequence for another.
-ALL_AT_ONCE = ("-e", "webui_serial=100%", "-e", "webui_max_fail_percentage=100")
 # Hosts that have gone back have left their data on PostgreSQL.
 AGAIN = ("-e", "webui_migrate_target_data=replace")
 # A module that Ansible copies to the host, as a file, where it has no pipelining.
@@ -197,9 +195,9 @@ def sick(fleet: Fleet) -> Iterator[str]:
 
 @pytest.fixture
 def without_sshd(fleet: Fleet) -> Iterator[str]:
-    fleet.hosts["chat3"].run("systemctl", "stop", "ssh")
-    yield "chat3"
-    fleet.hosts["chat3"].run("systemctl", "start", "ssh")
+    fleet.hosts["chat1"].run("systemctl", "stop", "ssh")
+    yield "chat1"
+    fleet.hosts["chat1"].run("systemctl", "start", "ssh")
 
 
 def test_a_canary_that_does_not_come_up_keeps_the_others_from_being_touched(fleet: Fleet, before: dict[str, Snapshot], sick: str) -> None:
@@ -213,45 +211,14 @@ def test_a_canary_that_does_not_come_up_keeps_the_others_from_being_touched(flee
     assert differences(before[sick], fleet.see(sick)) == []
 
 
-def test_one_that_cannot_be_reached_is_named_and_the_others_are_moved(fleet: Fleet, before: dict[str, Snapshot], without_sshd: str) -> None:
+def test_one_that_cannot_be_reached_and_one_that_dies_half_way_do_not_keep_the_third_from_being_moved(
+    fleet: Fleet, before: dict[str, Snapshot], without_sshd: str
+) -> None:
     there = pid(fleet, without_sshd)
-    run = fleet.play(webui_play.MIGRATE, *ALL_AT_ONCE, *AGAIN, pipelining=False)
-    assert run.code != 0, run.end
-    assert called_unreachable(run) == {without_sshd}, run.end
-    assert fleet.states() == {"chat1": "migrated", "chat2": "migrated", "chat3": "unreachable"}
-    assert fleet.databases_in_use() == on_postgresql("chat1", "chat2")
-    assert pid(fleet, without_sshd) == there
-    assert differences(before[without_sshd], fleet.see(without_sshd)) == []
-    assert differences(repaired(before["chat1"]), fleet.see("chat1")) == []
-
-
-def test_they_go_back(fleet: Fleet, before: dict[str, Snapshot]) -> None:
-    fleet.play(webui_play.ROLLBACK, *ALL_AT_ONCE, pipelining=False).succeeded()
-    assert fleet.databases_in_use() == on_postgresql()
-    assert {name: differences(before[name], fleet.see(name)) for name in NAMES} == {name: [] for name in NAMES}
-
-
-def test_one_run_moves_all_of_them(fleet: Fleet, before: dict[str, Snapshot]) -> None:
-    run = fleet.play(webui_play.MIGRATE, *ALL_AT_ONCE, *AGAIN, "-vvv", pipelining=True).succeeded()
-    assert LEFT_WITHOUT_PIPELINING not in run.output
-    assert fleet.databases_in_use() == on_postgresql(*NAMES)
-    assert {name: differences(repaired(before[name]), fleet.see(name)) for name in NAMES} == {name: [] for name in NAMES}
-
-
-def test_a_second_run_changes_nothing(fleet: Fleet) -> None:
-    there = {name: pid(fleet, name) for name in NAMES}
-    run = fleet.play(webui_play.MIGRATE, *ALL_AT_ONCE, "-vvv", pipelining=False).succeeded()
-    assert LEFT_WITHOUT_PIPELINING in run.output
-    assert run.changed == 0
-    assert {name: pid(fleet, name) for name in NAMES} == there
-
-
-def test_one_that_dies_half_way_is_moved_by_a_repeated_run(fleet: Fleet, before: dict[str, Snapshot]) -> None:
-    fleet.play(webui_play.ROLLBACK, *ALL_AT_ONCE, pipelining=True).succeeded()
     host, address = fleet.hosts["chat3"], fleet.hosts["chat3"].address
 
     with ThreadPoolExecutor(1) as pool:
-        running = pool.submit(fleet.play, webui_play.MIGRATE, *ALL_AT_ONCE, *AGAIN, pipelining=True)
+        running = pool.submit(fleet.play, webui_play.MIGRATE, *webui_play.IN_ONE_WAVE, *AGAIN, pipelining=True)
         # Everything is loaded ahead and Open WebUI stopped: from here on users wait.
         wait_until(lambda: not serves(address) or running.done(), every=0.1)
         assert not running.done(), running.result().end
@@ -259,18 +226,38 @@ def test_one_that_dies_half_way_is_moved_by_a_repeated_run(fleet: Fleet, before:
         fleet.docker.cli("kill", host.webui.name)
         run = running.result()
     assert run.code != 0, run.end
-    assert called_unreachable(run) == {"chat3"}, run.end
-    assert fleet.states() == {"chat1": "migrated", "chat2": "migrated", "chat3": "lost"}
-    assert differences(repaired(before["chat1"]), fleet.see("chat1")) == []
+    assert called_unreachable(run) == {without_sshd, "chat3"}, run.end
+    assert fleet.states() == {"chat1": "unreachable", "chat2": "migrated", "chat3": "lost"}
+    assert pid(fleet, without_sshd) == there
+    assert differences(before[without_sshd], fleet.see(without_sshd)) == []
+    assert differences(repaired(before["chat2"]), fleet.see("chat2")) == []
 
+
+def test_a_repeated_run_moves_both_of_them(fleet: Fleet, before: dict[str, Snapshot]) -> None:
+    host = fleet.hosts["chat3"]
     fleet.docker.cli("start", host.webui.name)
     host.wait_booted()
     host.webui.wait_ready()
-    assert fleet.databases_in_use() == on_postgresql("chat1", "chat2")
+    assert fleet.databases_in_use() == on_postgresql("chat2")
     fleet.write("chat3", "After the lights came back")
-    seen, there = fleet.see("chat3"), pid(fleet, "chat1")
-    fleet.play(webui_play.MIGRATE, *ALL_AT_ONCE, *AGAIN, pipelining=True).succeeded()
-    assert fleet.states() == {"chat1": "kept", "chat2": "kept", "chat3": "migrated"}
+    before["chat3"], there = fleet.see("chat3"), pid(fleet, "chat2")
+    run = fleet.play(webui_play.MIGRATE, *webui_play.IN_ONE_WAVE, *AGAIN, "-vvv", pipelining=False).succeeded()
+    assert LEFT_WITHOUT_PIPELINING in run.output
+    assert fleet.states() == {"chat1": "migrated", "chat2": "kept", "chat3": "migrated"}
     assert fleet.databases_in_use() == on_postgresql(*NAMES)
-    assert differences(repaired(seen), fleet.see("chat3")) == []
-    assert pid(fleet, "chat1") == there
+    assert {name: differences(repaired(before[name]), fleet.see(name)) for name in NAMES} == {name: [] for name in NAMES}
+    assert pid(fleet, "chat2") == there
+
+
+def test_a_second_run_changes_nothing(fleet: Fleet) -> None:
+    there = {name: pid(fleet, name) for name in NAMES}
+    run = fleet.play(webui_play.MIGRATE, *webui_play.IN_ONE_WAVE, "-vvv", pipelining=True).succeeded()
+    assert LEFT_WITHOUT_PIPELINING not in run.output
+    assert run.changed == 0
+    assert {name: pid(fleet, name) for name in NAMES} == there
+
+
+def test_they_go_back(fleet: Fleet, before: dict[str, Snapshot]) -> None:
+    fleet.play(webui_play.ROLLBACK, pipelining=False).succeeded()
+    assert fleet.databases_in_use() == on_postgresql()
+    assert {name: differences(before[name], fleet.see(name)) for name in NAMES} == {name: [] for name in NAMES}

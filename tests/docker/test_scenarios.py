@@ -193,7 +193,7 @@ def before(scenes: dict[str, Scene], world: World, generated: Client) -> Snapsho
 
 @pytest.fixture(scope="module")
 def migrated(before: Snapshot, inventory: Path) -> Run:
-    return webui_play.play(webui_play.MIGRATE, inventory, "--diff").succeeded()
+    return webui_play.play(webui_play.MIGRATE, inventory, *webui_play.IN_ONE_WAVE, "--diff").succeeded()
 
 
 def host_part(address: str) -> str:
@@ -261,7 +261,7 @@ def test_no_secret_is_in_the_output(migrated: Run) -> None:
 
 def test_a_second_run_changes_nothing(scenes: dict[str, Scene], inventory: Path, migrated: Run) -> None:
     there = {name: (scene.webui.id, scene.webui.started_at) for name, scene in scenes.items()}
-    assert webui_play.play(webui_play.MIGRATE, inventory).succeeded().changed == 0
+    assert webui_play.play(webui_play.MIGRATE, inventory, *webui_play.IN_ONE_WAVE).succeeded().changed == 0
     assert {name: (scene.webui.id, scene.webui.started_at) for name, scene in scenes.items()} == there
 
 

@@ -132,7 +132,7 @@ def audited(inventory: Path, before: object) -> Run:
 
 @pytest.fixture(scope="module")
 def migrated(inventory: Path, audited: Run, inspected: object) -> Run:
-    return webui_play.play(webui_play.MIGRATE, inventory).succeeded()
+    return webui_play.play(webui_play.MIGRATE, inventory, *webui_play.IN_ONE_WAVE).succeeded()
 
 
 def test_the_audit_sees_the_file_and_its_log(inventory: Path, bound: WebUIContainer, audited: Run) -> None:
@@ -154,7 +154,7 @@ def test_its_users_see_the_same(
 
 
 def test_a_second_run_changes_nothing(inventory: Path, migrated: Run) -> None:
-    assert webui_play.play(webui_play.MIGRATE, inventory).succeeded().changed == 0
+    assert webui_play.play(webui_play.MIGRATE, inventory, *webui_play.IN_ONE_WAVE).succeeded().changed == 0
 
 
 def test_the_way_back(

@@ -56,7 +56,7 @@ def test_one_host_fails_and_the_other_completes(site: SiteMaker, installed: Path
     hosts = {"good": good.variables, "bad": unhealthy(bad)}
     inventory = webui_play.write_inventory(installed / "inventory.json", hosts)
 
-    run = play("openwebui.postgres.migrate", inventory, env=_environment(installed)).failed_saying("fatal: [bad]")
+    run = play("openwebui.postgres.migrate", inventory, *webui_play.IN_ONE_WAVE, env=_environment(installed)).failed_saying("fatal: [bad]")
 
     assert str(paths.COLLECTIONS) not in run.output, "this was not the installed collection"
     assert "fatal: [good]" not in run.output, run.end

@@ -22,7 +22,6 @@ from lab.webui_play import Run
 
 from .conftest import Site, SiteMaker, play_until
 
-IN_ONE_WAVE = ("-e", "webui_serial=all")
 ONE_AFTER_THE_OTHER = ("-e", "webui_cutover_at_once=1")
 UNWELL = "STAND_IN_UNWELL_ON=postgresql\n"
 # Waits until this moment, in seconds since 1970, before it stops what it is to stop.
@@ -166,9 +165,11 @@ def test_stops_wait_for_their_hours_loads_do_not_and_whose_turn_is_too_late_stay
     nightly = hosts["nightly"].variables
     nightly["webui_command_stop"] = ["/bin/sh", "-c", STOP_LATE.format(until=closes_at), *nightly["webui_command_stop"]]
     before = hosts.pids()
-    hours = (f"webui_not_before={_clock(opens_at)}", f"webui_not_after={_clock(closes_at)}")
+    hours = ("-e", f"webui_not_before={_clock(opens_at)}", "-e", f"webui_not_after={_clock(closes_at)}")
 
-    run = hosts.play(webui_play.MIGRATE, *IN_ONE_WAVE, *ONE_AFTER_THE_OTHER, "-e", hours[0], "-e", hours[1]).failed_saying("fatal: [later]")
+    run = hosts.play(webui_play.MIGRATE, *webui_play.IN_ONE_WAVE, *ONE_AFTER_THE_OTHER, "-e", hours[0], "-e", hours[1]).failed_saying(
+        "fatal: [later]"
+    )
 
     assert "Pausing for" in run.output
     assert hosts.states() == {"nightly": "migrated", "later": "waiting"}

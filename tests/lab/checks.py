@@ -89,7 +89,7 @@ def quick() -> int:
 
 
 def unit() -> int:
-    return max(_pytest("tests/unit"), _unit_on_target_python())
+    return max(_pytest("tests/unit", *_side_by_side(2)), _unit_on_target_python())
 
 
 def _unit_on_target_python() -> int:
@@ -169,8 +169,8 @@ SELECTIONS: dict[str, Check] = {"quick": quick}
 # A line each, of all checks of this run.
 FAILED_TESTS: list[str] = []
 
-# Each of the two keeps one processor busy.
-BESIDE = {"unit": "sanity"}
+# What begins with another one, and goes on beside what comes next.
+BESIDE = {"lint": "sanity"}
 
 
 class Result(NamedTuple):

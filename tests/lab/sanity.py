@@ -32,7 +32,8 @@ runpy.run_module("pip", run_name="__main__", alter_sys=True)
 
 def run() -> int:
     """Everything on the controller's Python, then compile and import on the oldest Python of a target."""
-    collection = tree.copy()
+    # Linters are at work in the other copy meanwhile.
+    collection = tree.copy(paths.LAB / "sanity-tree")
     _prepare_home()
     python = subprocess.run([paths.PYTHON, "-c", pythons.PROBE], capture_output=True, text=True, check=True)
     version = python.stdout.split("\n")[0]

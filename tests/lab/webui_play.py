@@ -21,6 +21,8 @@ ANSIBLE_PLAYBOOK = paths.VENV / "bin" / "ansible-playbook"
 MIGRATE = "playbooks/migrate.yml"
 AUDIT = "playbooks/audit.yml"
 ROLLBACK = "playbooks/rollback.yml"
+# A run over several hosts begins with one, and goes on with a quarter of them.
+IN_ONE_WAVE = ("-e", "webui_serial=all")
 # A play takes some 20 s on an idle machine.
 PLAY_SECONDS = 1200
 
