@@ -128,7 +128,10 @@ def ordered(hosts: Sequence[str], canary: str, past: Mapping[str, Mapping[str, A
 
     def rank(host: str) -> tuple[bool, bool, float]:
         known = past.get(host, {})
-        size = (known.get("source") or {}).get("size_bytes")
-        return host != canary, known.get("state") in ("migrated", "kept"), float("inf") if size is None else float(size)
+        source = known.get("source") or {}
+        size = source.get("size_bytes")
+        # What is in the log only is as much work as what is in the file.
+        whole = float("inf") if size is None else float(size) + float(source.get("wal_bytes") or 0)
+        return host != canary, known.get("state") in ("migrated", "kept"), whole
 
     return sorted(hosts, key=rank)

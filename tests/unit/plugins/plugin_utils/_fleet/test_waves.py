@@ -213,3 +213,8 @@ def test_without_any_knowledge_the_order_is_the_inventory_s() -> None:
 
 def test_an_empty_file_is_smaller_than_one_of_unknown_size() -> None:
     assert waves.ordered(["unknown", "empty"], "", {"empty": known(0)}) == ["empty", "unknown"]
+
+
+def test_what_is_in_the_write_ahead_log_only_counts_as_well() -> None:
+    past = {host: {"state": "ready", "source": {"size_bytes": 100, "wal_bytes": log}} for host, log in (("a", 900), ("b", None), ("c", 5))}
+    assert waves.ordered(["a", "b", "c"], "", past) == ["b", "c", "a"]
