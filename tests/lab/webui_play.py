@@ -58,7 +58,7 @@ def records(inventory: Path, playbook: str = "") -> dict[str, dict[str, Any]]:
 
 def runs(inventory: Path, playbook: str = "") -> list[Path]:
     """The folders of the reports of runs over this inventory, the newest first."""
-    return sorted((inventory.parent / "report" / "runs").glob(f"*{playbook}*"), reverse=True)
+    return sorted((inventory.parent / "report" / "runs").glob(f"*-{playbook}*"), reverse=True)
 
 
 def records_of(run: Path) -> dict[str, dict[str, Any]]:
