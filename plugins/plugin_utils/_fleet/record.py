@@ -235,9 +235,10 @@ def _downtime(told: Told, found: Mapping[str, Any]) -> dict[str, Any] | None:
     stopped_at = float(told.stopped_at or rest.get("stopped_at") or 0)
     if not stopped_at or not served.get("serving_at"):
         return None
+    own = None
     # Of one that has gone back it is not known what it would have taken.
-    is_plain = served is moved and rest.get("at_rest_at")
-    own = rest["at_rest_at"] - stopped_at + served["serving_at"] - (served.get("started_at") or served["serving_at"]) if is_plain else None
+    if served is moved and rest.get("at_rest_at"):
+        own = rest["at_rest_at"] - stopped_at + served["serving_at"] - (served.get("started_at") or served["serving_at"])
     return {"from": stopped_at, "to": served["serving_at"], "seconds": served["serving_at"] - stopped_at, "own_seconds": own}
 
 
