@@ -111,32 +111,25 @@ def e2e() -> int:
     for release in releases.OTHERS:
         if not release.ansible_playbook.exists():
             say(f"ansible-core {release.series} could not be installed on this machine and is not tested here")
-    return _pytest("tests/e2e", *_side_by_side(2))
+    files = _longest_first("e2e", "waves", "whole_road", "ansible_releases", "failures", "online", "killed", "fleet")
+    return _pytest(*files, *_side_by_side(2), "--no-loadscope-reorder")
 
 
 def docker() -> int:
     install.for_docker()
     with engine.session() as found:
         images.build(found)
-        first, rest = _docker_files()
+        # The reference walk declares nothing, so the engine must have no other Open WebUI: beside it go files that make none there.
+        long = ("reference_walk", "postgres", "systemd", "fleet", "scenarios", "compose", "source", "compose_stack", "compose_published")
+        files = _longest_first("docker", *long, "old_source")
         # All of them have long waits.
-        return max(_pytest(*files, *_side_by_side(3), "--no-loadscope-reorder") for files in (first, rest))
+        return max(_pytest(*some, *_side_by_side(3), "--no-loadscope-reorder") for some in (files[:3], files[3:]))
 
 
-def _docker_files() -> tuple[list[str], list[str]]:
-    """What goes first, and the rest, the longest at the beginning: otherwise one of two processes has nothing to do at the end.
-
-    The reference walk declares nothing, so the engine must have no other Open WebUI: beside it go files that make none there.
-    """
-    first = ["reference_walk", "postgres", "systemd"]
-    long = ["fleet", "scenarios", "compose", "source", "compose_stack", "compose_published", "old_source"]
-    there = sorted(path.stem.removeprefix("test_") for path in (paths.ROOT / "tests" / "docker").glob("test_*.py"))
-    rest = [name for name in dict.fromkeys([*long, *there]) if name not in first]
-    return _of_docker(first), _of_docker(rest)
-
-
-def _of_docker(names: list[str]) -> list[str]:
-    return [f"tests/docker/test_{name}.py" for name in names]
+def _longest_first(folder: str, *long: str) -> list[str]:
+    """All test files of a folder, those that take long at the beginning: otherwise one process has nothing to do at the end."""
+    there = sorted(path.stem.removeprefix("test_") for path in (paths.ROOT / "tests" / folder).glob("test_*.py"))
+    return [f"tests/{folder}/test_{name}.py" for name in dict.fromkeys([*long, *there])]
 
 
 def _pytest(*arguments: str) -> int:
