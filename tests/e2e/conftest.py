@@ -71,6 +71,11 @@ class Site:
         """What the next start will use; empty for SQLite."""
         return self.service.setting("DATABASE_URL")
 
+    def users_on_postgresql(self, database: str = "") -> int:
+        """How many users there are in its database, or in the one of this name."""
+        with self.server.admin(database or self.variables["webui_database_name"]) as connection:
+            return connection.execute('SELECT count(*) FROM "user"').fetchone()[0]
+
     def orphans(self) -> list[tuple[str, str, int]]:
         """What SQLite says of rows whose parent is gone: table, parent, how many."""
         with contextlib.closing(sqlite3.connect(f"{self.service.database.as_uri()}?mode=ro", uri=True)) as connection:

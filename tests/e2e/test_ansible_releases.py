@@ -47,15 +47,14 @@ def place(site: SiteMaker, stand_in: Path) -> Site:
 @pytest.fixture(scope="module", params=releases.installed(), ids=lambda release: release.series)
 def walk(request: pytest.FixtureRequest, place: Site) -> Walk:
     release: Release = request.param
-    name = place.variables["webui_database_name"] = f"ansible-core-{release.series}"
+    place.variables["webui_database_name"] = f"ansible-core-{release.series}"
 
     def play(playbook: str) -> Run:
         return webui_play.play(playbook, place.inventory(), ansible_playbook=release.ansible_playbook).succeeded()
 
     audit, first, second = play(webui_play.AUDIT), play(webui_play.MIGRATE), play(webui_play.MIGRATE)
     database_url = place.database_url()
-    with place.server.admin(name) as connection:
-        (users,) = connection.execute('SELECT count(*) FROM "user"').fetchone()
+    users = place.users_on_postgresql()
     return Walk(audit, first, second, play(webui_play.ROLLBACK), database_url, users)
 
 

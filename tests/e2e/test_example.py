@@ -34,6 +34,4 @@ def test_the_example_for_commands_of_ones_own_moves_its_hosts(site: SiteMaker, s
 
     for name, database in HOSTS.items():
         assert places[name].database_url().partition("?")[0].endswith(f"/{database}"), run.end
-        with places[name].server.admin(database) as connection:
-            (users,) = connection.execute('SELECT count(*) FROM "user"').fetchone()
-        assert users == len(places[name].world.accounts)
+        assert places[name].users_on_postgresql(database) == len(places[name].world.accounts)

@@ -53,7 +53,7 @@ class Fleet:
 
     def on_postgresql(self) -> list[str]:
         """Whoever runs on PostgreSQL now, with all users there that the old file has."""
-        return [name for name, place in self.places.items() if place.database_url() and _users_on_postgresql(place) == _users(place)]
+        return [name for name, place in self.places.items() if place.database_url() and place.users_on_postgresql() == _users(place)]
 
     def pids(self) -> dict[str, int | None]:
         return {name: place.service.pid for name, place in self.places.items()}
@@ -66,11 +66,6 @@ def states_of(records: dict[str, dict[str, Any]]) -> dict[str, str]:
 def _users(place: Site) -> int:
     with contextlib.closing(sqlite3.connect(f"{place.service.database.as_uri()}?mode=ro", uri=True)) as connection:
         return connection.execute("SELECT count(*) FROM user").fetchone()[0]
-
-
-def _users_on_postgresql(place: Site) -> int:
-    with place.server.admin(place.variables["webui_database_name"]) as connection:
-        return connection.execute('SELECT count(*) FROM "user"').fetchone()[0]
 
 
 @pytest.fixture
